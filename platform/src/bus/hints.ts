@@ -1,0 +1,69 @@
+import type { Bus } from './bus.ts';
+
+export interface HintOptions {
+  /** Ends the iteration. */
+  signal: AbortSignal;
+  /** How long a lost hint can stay unnoticed. */
+  everyMs?: number;
+}
+
+/**
+ * "Look again" signals for a channel: at once, after each message, after a reconnect of the bus,
+ * and every `everyMs` milliseconds. Signals that arrive while the consumer is busy become one.
+ *
+ * The subscription stands before the first signal: whatever is committed after the consumer's
+ * first read is followed by another signal.
+ */
+export async function* hints(bus: Bus, channel: string, options: HintOptions): AsyncGenerator<void, void, undefined> {
+  const { signal, everyMs = 5_000 } = options;
+  if (signal.aborted) return;
+
+  let pending = true;
+  let wake: (() => void) | undefined;
+  const hint = () => {
+    pending = true;
+    wake?.();
+  };
+  const onAbort = () => wake?.();
+
+  signal.addEventListener('abort', onAbort, { once: true });
+  const unsubscribe = await bus.subscribe(channel, hint, hint).catch((error: unknown) => {
+    signal.removeEventListener('abort', onAbort);
+    throw error;
+  });
+  try {
+    while (!isAborted(signal)) {
+      if (pending) {
+        pending = false;
+        yield;
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          pending = true;
+          resolve();
+        }, everyMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      wake = undefined;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await unsubscribe();
+  }
+}
+
+/** Behind a function, since the compiler takes the flag for unchanging. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** The channels and who writes them. */
+export const channels = {
+  voice: (voiceId: string) => `voice:${voiceId}`,
+  generation: (generationId: string) => `generation:${generationId}`,
+  quota: (userId: string) => `quota:${userId}`,
+} as const;
