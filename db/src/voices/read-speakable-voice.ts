@@ -1,18 +1,18 @@
-import { and, eq, isNull, ne, or } from 'drizzle-orm'
-import type { DbOrTx } from '../client.ts'
-import { voices, type VoiceStatus } from './tables.ts'
+import { and, eq, isNull, ne, or } from 'drizzle-orm';
+import type { DbOrTx } from '../client.ts';
+import { voices, type VoiceStatus } from './tables.ts';
 
 export interface SpeakableVoice {
-  id: string
-  name: string
+  id: string;
+  name: string;
   /** Anything but READY cannot speak yet, or any more. */
-  status: VoiceStatus
+  status: VoiceStatus;
   /** The speech package's `VoiceProfile`, to be parsed by its schema; null unless READY. */
-  profile: unknown
+  profile: unknown;
   /** Changes whenever the profile does: part of every key under which speech is cached. */
-  revision: number
+  revision: number;
   /** Null for a library voice. */
-  ownerId: string | null
+  ownerId: string | null;
 }
 
 /**
@@ -40,6 +40,6 @@ export async function readSpeakableVoice(
         or(isNull(voices.ownerId), eq(voices.ownerId, viewerId)),
         ne(voices.status, 'DELETING'),
       ),
-    )
-  return row ?? null
+    );
+  return row ?? null;
 }

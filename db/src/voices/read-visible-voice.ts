@@ -1,6 +1,6 @@
-import { and, eq, isNull, ne, or } from 'drizzle-orm'
-import type { DbOrTx } from '../client.ts'
-import { voices } from './tables.ts'
+import { and, eq, isNull, ne, or } from 'drizzle-orm';
+import type { DbOrTx } from '../client.ts';
+import { voices } from './tables.ts';
 
 /**
  * The voice's id when this viewer may know of it (a library voice, or their own that is not being
@@ -20,6 +20,6 @@ export async function readVisibleVoice(
         viewerId === null ? isNull(voices.ownerId) : or(isNull(voices.ownerId), eq(voices.ownerId, viewerId)),
         ne(voices.status, 'DELETING'),
       ),
-    )
-  return row ?? null
+    );
+  return row ?? null;
 }

@@ -76,8 +76,6 @@ export const voices = voicesSchema.table(
     match: jsonb().$type<MatchValue>(),
     /** 0 to 1 while PROCESSING, null otherwise. */
     fitting: real(),
-    /** How often a worker has begun this fitting: what breaks a loop of crashes. */
-    fitAttempts: integer().notNull().default(0),
     failure: jsonb().$type<FailureValue>(),
     previewKey: text(),
     createdAt: moment().notNull().defaultNow(),

@@ -1,0 +1,125 @@
+import { sql } from 'drizzle-orm';
+import { fromDrizzle, PgBoss, type GroupConcurrencyConfig, type GroupOptions } from 'pg-boss';
+import type { Tx } from './client.ts';
+import { JOBS_SCHEMA } from './jobs/install-queues.ts';
+import type { Log } from './log.ts';
+import { type DeadQueueName, type JobData, type QueueName, type QueuePayload, QUEUES } from './queues.ts';
+
+export interface Job<T> {
+  id: string;
+  data: T;
+  /** 0 at the first try. */
+  attempt: number;
+  /**
+   * Aborted when the job is no longer this worker's: it expired, was canceled, was given to another worker after a
+   * lost heartbeat, or `stop` ran out of patience. What the handler does afterwards must not matter.
+   */
+  signal: AbortSignal;
+}
+
+export interface EnqueueOptions {
+  /** For `groupConcurrency`: usually the tenant, and its plan as the tier. */
+  group?: GroupOptions;
+  /** Higher first; 0 unless told. */
+  priority?: number;
+  startAfterSeconds?: number;
+  singletonKey?: string;
+}
+
+export interface WorkOptions {
+  /** Jobs that run at once in this process; 1 unless told. */
+  concurrency?: number;
+  /** Jobs of one group that run at once over all processes. */
+  groupConcurrency?: number | GroupConcurrencyConfig;
+}
+
+export interface Jobs {
+  /** Only needed for `enqueue` and `work` alike; the tables must exist (`migrate`). */
+  start(): Promise<void>;
+  /** Inserts a job in the caller's transaction, so that it exists if and only if what it is about does. Returns its id. */
+  enqueue<N extends QueueName>(
+    tx: Tx,
+    queue: N,
+    data: QueuePayload<N>,
+    options?: EnqueueOptions,
+  ): Promise<string | null>;
+  /**
+   * Runs `handler` for each job. Delivery is at least once: after a throw, and within about 13 s of the death of its
+   * worker, a job is run again, so handlers must be idempotent. A job that failed too often moves to `<queue>.dead`.
+   */
+  work<N extends QueueName | DeadQueueName>(
+    queue: N,
+    options: WorkOptions,
+    handler: (job: Job<JobData<N>>) => Promise<void>,
+  ): Promise<void>;
+  /**
+   * Takes no new jobs and waits `graceMs` (default 20,000) for those that run; then aborts their signals and gives
+   * them back to the queue.
+   */
+  stop(options?: { graceMs?: number }): Promise<void>;
+}
+
+export interface JobsOptions {
+  url: string;
+  log: Log;
+  /** Name in pg_stat_activity. */
+  name?: string;
+  /** Connections in pg-boss's own pool; 4 unless told. A worker adds one that listens. */
+  max?: number;
+  /** False where jobs are only enqueued: no listening, no supervision. */
+  worker?: boolean;
+}
+
+const baseOf = (name: QueueName | DeadQueueName): QueueName => name.replace(/\.dead$/, '') as QueueName;
+
+export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = true }: JobsOptions): Jobs {
+  const boss = new PgBoss({
+    connectionString: url,
+    schema: JOBS_SCHEMA,
+    application_name: name,
+    max,
+    migrate: false,
+    createSchema: false,
+    schedule: false,
+    registerInstance: false,
+    useListenNotify: worker,
+    supervise: worker,
+    superviseIntervalSeconds: 1,
+    monitorIntervalSeconds: 1,
+    // A listener that died unnoticed costs polls of a second, not lost jobs; find out soon all the same.
+    notifyHeartbeatIntervalMs: 5000,
+    monitorVacuum: false,
+  });
+  // Unhandled, an 'error' event would end the process; pg-boss goes on by itself once the database is back.
+  boss.on('error', (error) => log.warn({ err: error }, 'job queue error'));
+  boss.on('warning', ({ message, data }) => log.warn({ data }, message));
+  return {
+    start: async () => void (await boss.start({ attempts: 5 })),
+    async enqueue(tx, queue, data, { startAfterSeconds, ...options } = {}) {
+      return boss.send(queue, QUEUES[queue].payload.parse(data), {
+        ...options,
+        ...(startAfterSeconds === undefined ? {} : { startAfter: startAfterSeconds }),
+        db: fromDrizzle(tx, sql),
+      });
+    },
+    async work(queue, { concurrency = 1, groupConcurrency }, handler) {
+      await boss.work<unknown>(
+        queue,
+        {
+          localConcurrency: concurrency,
+          ...(groupConcurrency === undefined ? {} : { groupConcurrency }),
+          pollingIntervalSeconds: 1,
+          notifyPollingIntervalSeconds: 1,
+          heartbeatRefreshSeconds: 2,
+        },
+        async (batch) => {
+          for (const { id, data, retryCount, signal } of batch) {
+            const parsed = QUEUES[baseOf(queue)].payload.parse(data) as JobData<typeof queue>;
+            await handler({ id, data: parsed, attempt: retryCount, signal });
+          }
+        },
+      );
+    },
+    stop: ({ graceMs = 20_000 } = {}) => boss.stop({ graceful: true, timeout: graceMs }),
+  };
+}
