@@ -1,0 +1,151 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate } from '@timbre/db/migrate';
+import type { EnvSource } from '@timbre/platform/env';
+import { CommandError } from '../run-command.ts';
+import { keepPostgres } from './keep-postgres.ts';
+import { commonEnv, parseStartEnv, type StartEnv } from './env.ts';
+import { freePort } from './free-port.ts';
+import { identitySecret } from './identity-secret.ts';
+import { acquirePidLock } from './pid-lock.ts';
+import { removeRunFile, writeRunFile, type RunFile } from './run-file.ts';
+import { SERVICES } from './services.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+export interface SystemOptions {
+  /** Where the variables come from; see the README's table. */
+  env: EnvSource;
+  /** One line that a process printed, or that the supervisor has to say of it. */
+  onLine?: (process: string, line: string) => void;
+}
+
+export interface RunningSystem {
+  /** The router's address, without a path. */
+  url: string;
+  dataDir: string;
+  databaseUrl: string;
+  /** What runs where, now: a restarted process has another pid. */
+  processes(): RunFile['services'];
+  /** Drains the router first and PostgreSQL last; the second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 60_000;
+
+/**
+ * Starts every service as a process of its own and keeps it running, with the embedded PostgreSQL unless
+ * `DATABASE_URL` is set; resolves when all of them are ready.
+ *
+ * @throws EnvError, or CommandError when the directory or the port is taken or a service does not come up
+ */
+export async function startSystem({ env: source, onLine = () => {} }: SystemOptions): Promise<RunningSystem> {
+  const env = parseStartEnv(source);
+  mkdirSync(env.DATA_DIR, { recursive: true, mode: 0o700 });
+  const undo: (() => void | Promise<void>)[] = [acquirePidLock(env.DATA_DIR)];
+  let stopped: Promise<void> | undefined;
+  const stop = () => (stopped ??= unwind(undo));
+  try {
+    return await bringUp(env, source, onLine, undo, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function bringUp(
+  env: StartEnv,
+  source: EnvSource,
+  onLine: NonNullable<SystemOptions['onLine']>,
+  undo: (() => void | Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<RunningSystem> {
+  const port = await freePort(env.HOST, env.PORT);
+  const postgres = env.DATABASE_URL === undefined ? await keepPostgres(join(env.DATA_DIR, 'postgres'), onLine) : null;
+  if (postgres) undo.push(() => postgres.stop());
+  const databaseUrl = env.DATABASE_URL ?? postgres?.url ?? '';
+  await migrate(databaseUrl);
+
+  const url = `http://${env.HOST}:${port}`;
+  const ports = new Map<string, number>();
+  for (const { name } of SERVICES) ports.set(name, name === 'router' ? port : await freePort(env.HOST));
+  const shared = {
+    HOST: env.HOST,
+    DATA_DIR: env.DATA_DIR,
+    DATABASE_URL: databaseUrl,
+    IDENTITY_SECRET: env.IDENTITY_SECRET ?? identitySecret(env.DATA_DIR),
+    PUBLIC_URL: env.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
+    APOLLO_TELEMETRY_DISABLED: '1',
+  };
+  const addresses = Object.fromEntries(
+    SERVICES.flatMap(({ name, subgraph }) =>
+      subgraph === undefined ? [] : [[`SUBGRAPH_URL_${subgraph}`, `http://${env.HOST}:${ports.get(name)}/graphql`]],
+    ),
+  );
+  const processes = SERVICES.map((spec) => ({
+    spec,
+    port: ports.get(spec.name) ?? 0,
+    process: new SupervisedProcess({
+      entry: spec.entry,
+      env: {
+        ...commonEnv(source, spec.env),
+        ...shared,
+        ...(spec.name === 'router' ? addresses : {}),
+        PORT: String(ports.get(spec.name)),
+      },
+      onLine: (line) => onLine(spec.name, line),
+    }),
+  }));
+  const running = (): RunFile['services'] => ({
+    ...(postgres ? { postgres: { pid: postgres.pid(), port: Number(new URL(databaseUrl).port) } } : {}),
+    ...Object.fromEntries(
+      processes.flatMap(({ spec, port: own, process }) =>
+        process.pid === null ? [] : [[spec.name, { pid: process.pid, port: own }]],
+      ),
+    ),
+  });
+  const record = () => writeRunFile(env.DATA_DIR, { pid: process.pid, url, databaseUrl, services: running() });
+  undo.push(() => removeRunFile(env.DATA_DIR));
+  postgres?.onRestart(record);
+  for (const { spec, process: service } of processes) {
+    undo.push(() => service.stop());
+    service.on('spawn', record);
+    service.on('crash', (cause, delayMs) => onLine(spec.name, `ended (${cause}); starting again in ${delayMs} ms`));
+    service.start();
+  }
+  await Promise.all(
+    processes.map(({ spec, port: own, process: service }) =>
+      whenReady(spec.name, `http://${env.HOST}:${own}/readyz`, service),
+    ),
+  );
+  return { url, dataDir: env.DATA_DIR, databaseUrl, processes: running, stop };
+}
+
+async function whenReady(name: string, url: string, service: SupervisedProcess): Promise<void> {
+  let crashes = 0;
+  let cause = '';
+  service.on('crash', (reason) => {
+    crashes += 1;
+    cause = reason;
+  });
+  for (const deadline = performance.now() + READY_TIMEOUT_MS; performance.now() < deadline; await sleep(50)) {
+    // A service that dies at once five times in a row will not come up by itself; its own words are in the log above.
+    if (crashes >= 5) throw new CommandError(`${name} does not start (${cause}). What it said stands above.`);
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => null);
+    if (response?.ok) return;
+  }
+  throw new CommandError(`${name} is not ready after ${READY_TIMEOUT_MS / 1000} s. What it said stands above.`);
+}
+
+/** In reverse; one that fails does not keep the others from ending. */
+async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of undo.toReversed()) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be stopped.');
+}

@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+interface Events {
+  /** A process was spawned, the first or a later one. */
+  spawn: [pid: number];
+  /** It ended without having been told to; the next one starts after `delayMs`. */
+  crash: [cause: string, delayMs: number];
+}
+
+interface Options {
+  entry: string;
+  env: Record<string, string>;
+  onLine: (line: string) => void;
+}
+
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 10_000;
+/** A process that ran this long is counted as having started well: the backoff begins anew. */
+const STEADY_MS = 30_000;
+const DRAIN_MS = 15_000;
+
+/** One service, kept running: restarted with growing delays when it dies, drained when it is stopped. */
+export class SupervisedProcess extends EventEmitter<Events> {
+  readonly #options: Options;
+  #child: ChildProcess | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
+  #stopping = false;
+
+  constructor(options: Options) {
+    super();
+    this.#options = options;
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  start(): void {
+    const { entry, env, onLine } = this.#options;
+    const startedAt = performance.now();
+    // A process group of its own: Ctrl-C at the terminal reaches the supervisor alone, which then stops them in order.
+    // The IPC channel closes when the supervisor is gone, whatever ended it, and tells the service to go, too.
+    const child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', onLine);
+    }
+    child.once('error', (error) => onLine(error.message));
+    child.once('exit', (code, signal) => {
+      this.#child = null;
+      if (this.#stopping) return;
+      if (performance.now() - startedAt > STEADY_MS) this.#failures = 0;
+      const delay = Math.min(FIRST_DELAY_MS * 2 ** this.#failures++, LAST_DELAY_MS);
+      this.emit('crash', signal ?? `exit code ${code}`, delay);
+      this.#timer = setTimeout(() => this.start(), delay);
+    });
+    if (child.pid !== undefined) this.emit('spawn', child.pid);
+  }
+
+  /** Asks it to drain, and ends it if it does not within fifteen seconds. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    const child = this.#child;
+    if (!child) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    const deadline = setTimeout(() => child.kill('SIGKILL'), DRAIN_MS);
+    await gone;
+    clearTimeout(deadline);
+  }
+}
