@@ -126,3 +126,8 @@ export const serviceEnvShape = {
 } as const;
 
 export type ServiceEnv = z.output<z.ZodObject<typeof serviceEnvShape>>;
+
+/** The variables of this process, for its `main.ts`. */
+export function processEnv(): EnvSource {
+  return process.env;
+}

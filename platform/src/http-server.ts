@@ -1,0 +1,159 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AppError, isAppError } from './errors.ts';
+import { sendError, sendJson } from './http-body.ts';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
+
+export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
+export type UpgradeHandler = (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export interface HttpServerOptions {
+  /** 0: chosen by the system. */
+  port: number;
+  host: string;
+  handler: HttpHandler;
+  upgrade?: UpgradeHandler;
+  /** Resolves when the service can do its work; throws or rejects otherwise. */
+  ready: () => Promise<void> | void;
+  metrics: Metrics;
+  log: Logger;
+  /** The name of a request's route in the metrics; must come from a small fixed set. */
+  routeOf?: (req: IncomingMessage) => string;
+  /** Runs when the requests in flight have finished: close websockets here. */
+  onDrain?: () => Promise<void>;
+}
+
+export interface HttpServer {
+  port: number;
+  url: string;
+  /** Stops accepting, lets requests in flight finish, and cuts those that outlast the deadline. */
+  close(options?: { deadlineMs?: number }): Promise<void>;
+}
+
+/** Longer than any client's pool keeps an idle connection, so that it is never ours to close under a request. */
+const KEEP_ALIVE_MS = 75_000;
+const DRAIN_DEADLINE_MS = 20_000;
+const READY_DEADLINE_MS = 3_000;
+
+/** An HTTP server with `/livez`, `/readyz` and `/metrics`, and a drain. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { log, metrics } = options;
+  let draining = false;
+  let inFlight = 0;
+  let idle: (() => void) | undefined;
+
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
+    const path = (req.url ?? '/').split('?', 1)[0] ?? '/';
+    if (draining) res.setHeader('connection', 'close');
+    const stop = metrics.httpDuration.startTimer({ route: routeName(path, req, options) });
+    inFlight += 1;
+    res.once('close', () => {
+      stop({ status: res.writableFinished ? String(res.statusCode) : 'aborted' });
+      inFlight -= 1;
+      if (inFlight === 0) idle?.();
+    });
+    answer(path, req, res).catch((error: unknown) => fail(res, error, log));
+  });
+  if (options.upgrade !== undefined) server.on('upgrade', options.upgrade);
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+
+  async function answer(path: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (path === '/livez') return sendJson(res, 200, { status: 'alive' });
+    if (path === '/readyz') return answerReady(res);
+    if (path === '/metrics') {
+      const text = await metrics.registry.metrics();
+      res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
+      return undefined;
+    }
+    return options.handler(req, res);
+  }
+
+  async function answerReady(res: ServerResponse): Promise<void> {
+    if (draining) return sendJson(res, 503, { status: 'draining' });
+    try {
+      await within(READY_DEADLINE_MS, async () => options.ready());
+      return sendJson(res, 200, { status: 'ready' });
+    } catch (error) {
+      log.warn({ err: error }, 'not ready');
+      return sendJson(res, 503, { status: 'not ready' });
+    }
+  }
+
+  await listen(server, options.port, options.host);
+  const address = server.address();
+  const port = address === null || typeof address === 'string' ? options.port : address.port;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    url: `http://${host}:${port}`,
+    close({ deadlineMs = DRAIN_DEADLINE_MS } = {}) {
+      closing ??= (async () => {
+        draining = true;
+        const finished = new Promise<void>((resolve) => {
+          idle = resolve;
+          if (inFlight === 0) resolve();
+        });
+        const closed = new Promise<void>((resolve) => {
+          server.close(() => resolve());
+        });
+        server.closeIdleConnections();
+        // A connection that answered its last request only now is idle only now.
+        const sweep = setInterval(() => server.closeIdleConnections(), 50);
+        const cut = setTimeout(() => {
+          log.warn({ inFlight }, 'drain deadline passed: cutting the connections that are left');
+          server.closeAllConnections();
+        }, deadlineMs);
+        await finished;
+        await options.onDrain?.();
+        await closed;
+        clearTimeout(cut);
+        clearInterval(sweep);
+      })();
+      return closing;
+    },
+  };
+}
+
+function routeName(path: string, req: IncomingMessage, options: HttpServerOptions): string {
+  if (path === '/livez' || path === '/readyz' || path === '/metrics') return path;
+  return options.routeOf?.(req) ?? 'other';
+}
+
+function fail(res: ServerResponse, error: unknown, log: Logger): void {
+  if (!isAppError(error)) log.error({ err: error }, 'request failed');
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  // The rest of a refused body is not worth reading.
+  res.setHeader('connection', 'close');
+  sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'));
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function within(milliseconds: number, work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

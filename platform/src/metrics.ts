@@ -1,0 +1,23 @@
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  /** Add a service's own metrics with `registers: [metrics.registry]`. */
+  registry: Registry;
+  /** Seconds, by `route` (a fixed name, never a raw path) and `status`. */
+  httpDuration: Histogram<'route' | 'status'>;
+}
+
+/** A process's metrics: Node's own and the HTTP server's, every one labelled with the service. */
+export function createMetrics(options: { service: string }): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service: options.service });
+  collectDefaultMetrics({ register: registry });
+  const httpDuration = new Histogram({
+    name: 'timbre_http_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its response.',
+    labelNames: ['route', 'status'] as const,
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  return { registry, httpDuration };
+}

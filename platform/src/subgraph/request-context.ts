@@ -1,0 +1,22 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { MaskOptions } from '../graphql-errors.ts';
+import type { Identity } from '../identity.ts';
+import type { Logger } from '../logger.ts';
+
+/** What every resolver's context is made from. */
+export interface RequestContext {
+  identity: Identity;
+  requestId: string;
+  /** Bears the request id. */
+  log: Logger;
+  /** Aborts when nobody waits any longer: the client went away, or the subscription ended. Pass it to `hints`. */
+  signal: AbortSignal;
+}
+
+/** Apollo Server formats errors without saying whose they are. */
+export const requestScope = new AsyncLocalStorage<MaskOptions>();
+
+/** A request id of the caller's where it is of a harmless form, so that it can be logged and echoed. */
+export function requestIdFrom(value: unknown): string {
+  return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : crypto.randomUUID();
+}
