@@ -48,7 +48,7 @@ CREATE TABLE "billing"."holds" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	"settled_at" timestamp (3) with time zone,
 	CONSTRAINT "holds_state" CHECK ("billing"."holds"."state" in ('HELD', 'COMMITTED', 'RELEASED', 'EXPIRED')),
-	CONSTRAINT "holds_amounts" CHECK ("billing"."holds"."reserved" > 0 and "billing"."holds"."committed" >= 0 and "billing"."holds"."released" >= 0),
+	CONSTRAINT "holds_amounts" CHECK ("billing"."holds"."ttl_seconds" > 0 and "billing"."holds"."reserved" > 0 and "billing"."holds"."committed" >= 0 and "billing"."holds"."released" >= 0),
 	CONSTRAINT "holds_within_reserved" CHECK ("billing"."holds"."committed" + "billing"."holds"."released" <= "billing"."holds"."reserved"),
 	CONSTRAINT "holds_settled" CHECK ("billing"."holds"."state" = 'HELD' or "billing"."holds"."committed" + "billing"."holds"."released" = "billing"."holds"."reserved")
 );

@@ -1,20 +1,18 @@
-import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js';
 import type { ExtractTablesWithRelations } from 'drizzle-orm';
-import postgres from 'postgres';
+import { drizzle, type NodePgDatabase, type NodePgTransaction } from 'drizzle-orm/node-postgres';
+import { Pool } from 'pg';
 import * as schema from './schema.ts';
 
 export type Schema = typeof schema;
-export type Sql = postgres.Sql;
-export type Db = PostgresJsDatabase<Schema>;
-export type Tx = PostgresJsTransaction<Schema, ExtractTablesWithRelations<Schema>>;
+export type Db = NodePgDatabase<Schema>;
+export type Tx = NodePgTransaction<Schema, ExtractTablesWithRelations<Schema>>;
 /** A read that does not care whether it runs in the caller's transaction. */
 export type DbOrTx = Db | Tx;
 
 export interface DbClient {
   db: Db;
-  /** The same pool, for what drizzle has no word for. Timestamps come back as strings here, as Dates through `db`. */
-  sql: Sql;
-  /** Waits at most 5 s for queries in flight. */
+  pool: Pool;
+  /** Waits for queries in flight. */
   close(): Promise<void>;
 }
 
@@ -26,18 +24,52 @@ export interface DbOptions {
 }
 
 /**
- * A lazily connecting pool, which outlives restarts of the server: a query that was in flight then rejects, the next
- * one reconnects. Column names are snake_case in the database and camelCase here.
+ * A lazily connecting pool, which outlives restarts of the server: what was in flight then rejects, the next query
+ * connects anew. Column names are snake_case in the database and camelCase here.
+ *
+ * The driver is node-postgres because postgres.js (3.4.9) does not outlive them: a transaction whose connection dies
+ * ends the process with an exception nobody can catch (porsager/postgres#1208), or leaves a connection in the pool
+ * that never answers again.
  */
 export function createDb(url: string, { max = 10, name = 'timbre' }: DbOptions = {}): DbClient {
-  const sql = postgres(url, {
+  const pool = new Pool({
+    connectionString: url,
     max,
-    connect_timeout: 10,
-    idle_timeout: 60,
-    // The default grows to a minute, which is how long a pool would then ignore a server that is back.
-    backoff: (retries) => Math.min(0.05 * 2 ** retries, 1),
-    onnotice: () => {},
-    connection: { application_name: name },
+    application_name: name,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
   });
-  return { db: drizzle({ client: sql, schema, casing: 'snake_case' }), sql, close: () => sql.end({ timeout: 5 }) };
+  // An idle connection that dies is replaced; a checked-out one has no listener of the pool's, and its query rejects.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const db = drizzle({ client: pool, schema, casing: 'snake_case' });
+  return { db: Object.assign(db, { transaction: safeTransaction(pool) }), pool, close: () => pool.end() };
 }
+
+/**
+ * Drizzle's own does not return the connection to the pool when BEGIN fails, so that each restart of the server would
+ * cost the pool a few, and where ROLLBACK fails it hides the reason for the rollback.
+ */
+function safeTransaction(pool: Pool): Db['transaction'] {
+  return async (run, config) => {
+    const client = await pool.connect();
+    let reason: { error: unknown } | null = null;
+    try {
+      return await drizzle({ client, schema, casing: 'snake_case' }).transaction(async (tx) => {
+        try {
+          return await run(tx);
+        } catch (error) {
+          reason = { error };
+          throw error;
+        }
+      }, config);
+    } catch (error) {
+      throw reasonOr(reason, error);
+    } finally {
+      client.release(); // a broken one is discarded
+    }
+  };
+}
+
+const reasonOr = (reason: { error: unknown } | null, error: unknown) => (reason === null ? error : reason.error);

@@ -18,15 +18,21 @@ export const QUEUES = {
     expireInSeconds: 6 * 3600,
     retryLimit: 10,
   }),
-  /** Removes what deleted generations left in the object store. */
+  /** Removes what deleted or replaced speech left in the object store: everything below the prefixes, and the keys. */
   'tts.clean': queue({
-    payload: z.object({ generationIds: z.array(z.string()), objectKeys: z.array(z.string()) }),
+    payload: z.object({ prefixes: z.array(z.string()), keys: z.array(z.string()) }),
     expireInSeconds: 900,
     retryLimit: 10,
   }),
+  /** Removes the chunks' own objects once the whole has been there for a while. */
+  'tts.discard-chunks': queue({ payload: z.object({ renderingId: z.string() }), expireInSeconds: 900, retryLimit: 10 }),
   'voices.fit': queue({ payload: z.object({ voiceId: z.string() }), expireInSeconds: 1800, retryLimit: 5 }),
-  /** Removes what a deleted voice left in the object store. */
-  'voices.clean': queue({ payload: z.object({ voiceId: z.string() }), expireInSeconds: 900, retryLimit: 10 }),
+  /** Removes what a deleted voice left in the object store; the owner, because the row may be gone by then. */
+  'voices.clean': queue({
+    payload: z.object({ ownerId: z.string(), voiceId: z.string() }),
+    expireInSeconds: 900,
+    retryLimit: 10,
+  }),
 };
 
 export type QueueName = keyof typeof QUEUES;

@@ -60,7 +60,10 @@ export const holds = billingSchema.table(
       .on(t.expiresAt)
       .where(sql`state = 'HELD'`),
     check('holds_state', sql`${t.state} in ('HELD', 'COMMITTED', 'RELEASED', 'EXPIRED')`),
-    check('holds_amounts', sql`${t.reserved} > 0 and ${t.committed} >= 0 and ${t.released} >= 0`),
+    check(
+      'holds_amounts',
+      sql`${t.ttlSeconds} > 0 and ${t.reserved} > 0 and ${t.committed} >= 0 and ${t.released} >= 0`,
+    ),
     check('holds_within_reserved', sql`${t.committed} + ${t.released} <= ${t.reserved}`),
     check('holds_settled', sql`${t.state} = 'HELD' or ${t.committed} + ${t.released} = ${t.reserved}`),
   ],

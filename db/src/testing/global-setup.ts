@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../embedded/start.ts';
 import { migrate } from '../migrate.ts';
+import { administrate } from './administrate.ts';
 import { TEMPLATE } from './template.ts';
 
 declare module 'vitest' {
@@ -18,9 +18,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'timbre-test-'));
   const server = await startEmbeddedPostgres({ dataDir, fsync: false });
-  const admin = postgres(server.url, { max: 1, onnotice: () => {} });
-  await admin.unsafe(`create database ${TEMPLATE}`);
-  await admin.end();
+  await administrate(server.url, `create database ${TEMPLATE}`);
   const template = new URL(server.url);
   template.pathname = TEMPLATE;
   await migrate(template.href);

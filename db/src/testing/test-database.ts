@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import postgres from 'postgres';
+import type { Pool } from 'pg';
 import { inject } from 'vitest';
-import { createDb, type Db, type DbOptions, type Sql } from '../client.ts';
+import { createDb, type Db, type DbOptions } from '../client.ts';
+import { administrate } from './administrate.ts';
 import { TEMPLATE } from './template.ts';
 
 export interface TestDatabase {
   url: string;
   db: Db;
-  sql: Sql;
+  pool: Pool;
   /** Closes the pool and drops the database, whoever is still connected. */
   drop(): Promise<void>;
 }
@@ -19,23 +20,14 @@ export async function createTestDatabase(options: DbOptions = {}): Promise<TestD
   await administrate(server, `create database ${name} template ${TEMPLATE} strategy file_copy`);
   const url = new URL(server);
   url.pathname = name;
-  const { db, sql, close } = createDb(url.href, options);
+  const { db, pool, close } = createDb(url.href, options);
   return {
     url: url.href,
     db,
-    sql,
+    pool,
     async drop() {
       await close();
       await administrate(server, `drop database ${name} with (force)`);
     },
   };
-}
-
-async function administrate(server: string, statement: string): Promise<void> {
-  const sql = postgres(server, { max: 1, onnotice: () => {} });
-  try {
-    await sql.unsafe(statement);
-  } finally {
-    await sql.end();
-  }
 }
