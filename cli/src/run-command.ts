@@ -16,6 +16,8 @@ interface Command<Options extends NonNullable<ParseArgsConfig['options']>> {
   usage: string;
   options: Options;
   allowPositionals?: boolean;
+  /** Instead of the process's own. */
+  args?: string[];
   run: (
     values: ReturnType<typeof parseArgs<{ options: Options; allowPositionals: true }>>['values'],
     positionals: string[],
@@ -26,12 +28,13 @@ interface Command<Options extends NonNullable<ParseArgsConfig['options']>> {
 export async function runCommand<Options extends NonNullable<ParseArgsConfig['options']>>(
   command: Command<Options>,
 ): Promise<void> {
-  if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  const args = command.args ?? process.argv.slice(2);
+  if (args.includes('--help') || args.includes('-h')) {
     console.log(`Usage: ${command.usage}`);
     return;
   }
   try {
-    const parsed = parse(command);
+    const parsed = parse(command, args);
     await command.run(parsed.values, parsed.positionals);
   } catch (error) {
     console.error(describe(error));
@@ -39,9 +42,9 @@ export async function runCommand<Options extends NonNullable<ParseArgsConfig['op
   }
 }
 
-function parse<Options extends NonNullable<ParseArgsConfig['options']>>(command: Command<Options>) {
+function parse<Options extends NonNullable<ParseArgsConfig['options']>>(command: Command<Options>, args: string[]) {
   try {
-    const { values, positionals } = parseArgs({ options: command.options, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args, options: command.options, allowPositionals: true });
     const [surplus] = positionals;
     if (surplus !== undefined && !command.allowPositionals) throw new Error(`Unexpected argument '${surplus}'.`);
     return { values, positionals };

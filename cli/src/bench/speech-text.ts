@@ -32,7 +32,7 @@ const ENDINGS = [
  * English sentences of about `length` characters, never more. Every seed gives another text, so that nothing is answered from a cache.
  */
 export function speechText(length: number, seed: string | number): string {
-  let state = [...String(seed)].reduce(
+  let state = Array.from(String(seed)).reduce(
     (hash, letter) => (Math.imul(hash, 31) + (letter.codePointAt(0) ?? 0)) >>> 0,
     2_166_136_261,
   );

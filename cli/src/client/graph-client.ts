@@ -15,6 +15,31 @@ export class GraphError extends Error {
   }
 }
 
+/** The websocket closed; what was subscribed may be asked for again. */
+export class ConnectionLost extends Error {
+  constructor(reason: string) {
+    super(`The connection was lost: ${reason}`);
+    this.name = 'ConnectionLost';
+  }
+}
+
+/** graphql-ws rejects with an array of GraphQL errors, with a close event, or with the socket's error event. */
+function asError(error: unknown): Error {
+  if (Array.isArray(error)) return new GraphError(errorsSchema.parse(error));
+  const { code, reason, message } = closeSchema.parse(error);
+  return new ConnectionLost([code, reason, message].filter(Boolean).join(' ') || 'the socket failed');
+}
+
+const closeSchema = z.object({
+  code: z.number().optional(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+});
+
+const errorsSchema = z.array(
+  z.object({ message: z.string(), extensions: z.record(z.string(), z.unknown()).optional() }),
+);
+
 const answerSchema = z.object({
   data: z.unknown().optional(),
   errors: z
@@ -24,7 +49,7 @@ const answerSchema = z.object({
 
 /**
  * A client of the graph, as a product would write one: operations over HTTP, subscriptions over one websocket
- * (graphql-transport-ws) that reconnects by itself.
+ * (graphql-transport-ws).
  */
 export class GraphClient {
   readonly #url: string;
@@ -37,8 +62,8 @@ export class GraphClient {
     this.#socket = createClient({
       url: url.replace(/^http/, 'ws'),
       connectionParams: { Authorization: `Bearer ${token}` },
-      retryAttempts: 20,
-      shouldRetry: () => true,
+      // Resuming is the subscriber's business: asking again with the old variables would repeat what it has seen.
+      retryAttempts: 0,
     });
   }
 
@@ -62,14 +87,27 @@ export class GraphClient {
     return answer.data as Result;
   }
 
-  /** Yields each event's data; ends with the server's complete. Break out of the loop to unsubscribe. */
+  /**
+   * Yields each event's data; ends with the server's complete. Break out of the loop to unsubscribe.
+   *
+   * @throws GraphError when an answer has errors; ConnectionLost when the socket closes before the end
+   */
   async *subscribe<Result, Variables extends Record<string, unknown>>(
     document: TypedDocumentString<Result, Variables>,
     variables: Variables,
   ): AsyncGenerator<Result> {
-    for await (const event of this.#socket.iterate<Result>({ query: String(document), variables })) {
-      if (event.errors?.length) throw new GraphError(event.errors);
-      if (event.data) yield event.data;
+    const events = this.#socket.iterate<Result>({ query: String(document), variables });
+    try {
+      for (;;) {
+        const { value, done } = await events.next().catch((error: unknown) => {
+          throw asError(error);
+        });
+        if (done) return;
+        if (value.errors?.length) throw new GraphError(value.errors);
+        if (value.data) yield value.data;
+      }
+    } finally {
+      await events.return?.();
     }
   }
 

@@ -1,5 +1,4 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { decodeRecording } from '@timbre/speech/decoding/decode-recording';
 import cliProgress from 'cli-progress';
@@ -20,6 +19,7 @@ import {
 } from '../generated/graphql.ts';
 import { CommandError } from '../run-command.ts';
 import { withSystem } from '../start/with-system.ts';
+import { sampleRecording } from './sample-recording.ts';
 import { waveformPicture } from './waveform-picture.ts';
 
 const DEFAULT_TEXT =
@@ -51,7 +51,7 @@ export async function runDemo(options: DemoOptions, recordings: string[]): Promi
   if (options.text !== undefined && options.file !== undefined)
     throw new CommandError('Give --text or --file, not both.', 2);
   const text = options.file === undefined ? (options.text ?? DEFAULT_TEXT) : await readFile(options.file, 'utf8');
-  const sources = recordings.length > 0 ? recordings : [createRequire(import.meta.url).resolve('audio-lena/lena.flac')];
+  const sources = recordings.length > 0 ? recordings : [sampleRecording('flac')];
 
   await withSystem({ email: 'demo@timbre.local' }, async (client) => {
     const { models } = await client.execute(ModelsDocument, {});

@@ -1,4 +1,4 @@
-import { startEmbeddedPostgres } from '@timbre/db/embedded/start-embedded-postgres';
+import { startEmbeddedPostgres } from '@timbre/db/embedded/start';
 import { createLogger } from '@timbre/platform/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@timbre/db/migrate';
 import type { EnvSource } from '@timbre/platform/env';
@@ -61,7 +60,7 @@ async function bringUp(
   stop: () => Promise<void>,
 ): Promise<RunningSystem> {
   const port = await freePort(env.HOST, env.PORT);
-  const postgres = env.DATABASE_URL === undefined ? await keepPostgres(join(env.DATA_DIR, 'postgres'), onLine) : null;
+  const postgres = env.DATABASE_URL === undefined ? await keepPostgres(env.DATA_DIR, onLine) : null;
   if (postgres) undo.push(() => postgres.stop());
   const databaseUrl = env.DATABASE_URL ?? postgres?.url ?? '';
   await migrate(databaseUrl);

@@ -1,0 +1,37 @@
+import { CommandError, runCommand } from '../run-command.ts';
+
+interface Bench {
+  /** One line for `--help`. */
+  measures: string;
+  load: () => Promise<{ run: (args: string[]) => Promise<void> }>;
+}
+
+const BENCHES: Record<string, Bench> = {
+  clone: {
+    measures: 'how close clones come to their speakers: --speakers DIR (files SPEAKER-…-N.flac, ten of each)',
+    load: () => import('./clone.ts'),
+  },
+  speech: {
+    measures: 'speech through the whole graph at 1, 4 and 16 generations at once: throughput, first audio, CPU',
+    load: () => import('./speech.ts'),
+  },
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const bench = name === undefined ? undefined : BENCHES[name];
+if (bench) {
+  const { run } = await bench.load();
+  await run(rest);
+} else {
+  await runCommand({
+    usage: `npm run bench -- NAME [options]
+
+${Object.entries(BENCHES)
+  .map(([each, { measures }]) => `  ${each.padEnd(8)} ${measures}`)
+  .join('\n')}`,
+    options: {},
+    allowPositionals: true,
+    run: () =>
+      Promise.reject(new CommandError(`There is no bench '${name ?? ''}'. npm run bench -- --help lists them.`, 2)),
+  });
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { sampleRecording } from '@timbre/cli/demo/sample-recording';
+import {
+  BeginVoiceCloneDocument,
+  FinalizeVoiceCloneDocument,
+  MeDocument,
+  SubmitVoiceConsentDocument,
+  VoiceStatusChangedDocument,
+  type VoiceJobFieldsFragment,
+} from '@timbre/cli/generated/graphql';
+import { expect, test } from 'vitest';
+import { announce, wav } from '../testkit/bytes.ts';
+import { newUser, type TestUser } from '../testkit/users.ts';
+
+interface Upload {
+  method: string;
+  url: string;
+  headers: { name: string; value: string }[];
+}
+
+async function begin({ client }: TestUser, bytes: Uint8Array): Promise<{ voiceId: string; upload: Upload }> {
+  const { beginVoiceClone } = await client.execute(BeginVoiceCloneDocument, {
+    input: { idempotencyKey: randomUUID(), name: 'Upload', samples: [announce(bytes)] },
+  });
+  const [upload] = beginVoiceClone?.uploads ?? [];
+  if (!upload || !beginVoiceClone?.voice) throw new Error(JSON.stringify(beginVoiceClone));
+  return { voiceId: beginVoiceClone.voice.id, upload };
+}
+
+const put = ({ method, url, headers }: Upload, bytes: Uint8Array) =>
+  fetch(url, { method, headers: headers.map(({ name, value }) => [name, value]), body: bytes });
+
+async function finalize({ client }: TestUser, voiceId: string) {
+  await client.execute(SubmitVoiceConsentDocument, {
+    input: { idempotencyKey: randomUUID(), voiceId, speakerName: 'Someone', locale: 'en', attestation: true },
+  });
+  return (await client.execute(FinalizeVoiceCloneDocument, { voiceId, idempotencyKey: randomUUID() }))
+    .finalizeVoiceClone;
+}
+
+async function outcome(user: TestUser, bytes: Uint8Array): Promise<VoiceJobFieldsFragment | null> {
+  const { voiceId, upload } = await begin(user, bytes);
+  expect((await put(upload, bytes)).status).toBeLessThan(300);
+  expect((await finalize(user, voiceId))?.errors).toEqual([]);
+  let last: VoiceJobFieldsFragment | null = null;
+  for await (const { voiceStatusChanged } of user.client.subscribe(VoiceStatusChangedDocument, { voiceId }))
+    last = voiceStatusChanged;
+  return last;
+}
+
+test('an upload takes the announced bytes and nothing else; the same again is fine, after finalize it is not', async () => {
+  const user = await newUser();
+  const bytes = await readFile(sampleRecording('wav'));
+  const { voiceId, upload } = await begin(user, bytes);
+  const other = Uint8Array.from(bytes, (byte, index) => (index === 5000 ? byte ^ 1 : byte));
+  expect((await put(upload, other)).status).toBeGreaterThanOrEqual(400);
+  expect((await put(upload, bytes.subarray(0, 1000))).status).toBeGreaterThanOrEqual(400);
+  const missing = await finalize(user, voiceId);
+  expect(missing?.errors).toMatchObject([{ __typename: 'ValidationError' }]);
+
+  for (const [name, value] of new URL(upload.url).searchParams) {
+    const url = new URL(upload.url);
+    url.searchParams.set(name, value.endsWith('0') ? `${value.slice(0, -1)}1` : `${value.slice(0, -1)}0`);
+    expect((await put({ ...upload, url: url.href }, bytes)).status, name).toBe(403);
+  }
+  expect((await put(upload, bytes)).ok).toBe(true);
+  expect((await put(upload, bytes)).status).toBe(200);
+  expect((await finalize(user, voiceId))?.errors).toEqual([]);
+  expect((await put(upload, bytes)).status).toBe(409);
+});
+
+const noise = (seconds: number) => Int16Array.from({ length: seconds * 16_000 }, (_, i) => ((i * 7919) % 2000) - 1000);
+
+test.each([
+  ['no audio', new TextEncoder().encode('This is not a recording. '.repeat(100)), 'AUDIO_UNREADABLE'],
+  ['silent', wav(new Int16Array(16_000 * 10)), 'AUDIO_SILENT'],
+  ['an hour long', wav(noise(60 * 12), { sampleRate: 3_200, seconds: 3600 }), 'AUDIO_TOO_LONG'],
+])('a recording that is %s fails the clone with %s', async (_, bytes, code) => {
+  const user = await newUser();
+  const voice = await outcome(user, bytes);
+  expect(voice).toMatchObject({ status: 'FAILED', failure: { code, retryable: false } });
+  expect((await user.client.execute(MeDocument, {})).me?.quota).toMatchObject({ used: 0, held: 0 });
+});
+
+test('a truncated recording fails the clone with a typed code', async () => {
+  const whole = await readFile(sampleRecording('m4a'));
+  const voice = await outcome(await newUser(), whole.subarray(0, 3000));
+  expect(voice?.status).toBe('FAILED');
+  expect(voice?.failure?.code).toMatch(/^AUDIO_/);
+});
