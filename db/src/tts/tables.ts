@@ -19,6 +19,15 @@ export { ttsSchema };
 export const GENERATION_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'PARTIALLY_FAILED', 'FAILED', 'CANCELED'] as const;
 export type GenerationState = (typeof GENERATION_STATES)[number];
 
+export const AUDIO_FORMATS = [
+  'MP3_44100_128',
+  'MP3_22050_64',
+  'OGG_VORBIS_44100',
+  'WAV_44100',
+  'PCM_22050',
+  'ULAW_8000',
+] as const;
+
 export const GENERATION_EVENT_KINDS = ['PROGRESSED', 'CHUNK_READY', 'FINISHED'] as const;
 export type GenerationEventKind = (typeof GENERATION_EVENT_KINDS)[number];
 
@@ -89,7 +98,7 @@ export const generations = ttsSchema.table(
     /** The voice's revision at the request: a voice that changes under way is not mixed into one piece of speech. */
     voiceRevision: integer().notNull(),
     modelId: text().notNull(),
-    format: text().notNull(),
+    format: text({ enum: AUDIO_FORMATS }).notNull(),
     speed: doublePrecision().notNull(),
     text: text().notNull(),
     /** UTF-16 code units of `text`. */

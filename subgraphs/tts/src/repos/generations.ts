@@ -1,0 +1,131 @@
+import type { Db, DbOrTx, Tx } from '@timbre/db/client';
+import { generations, renderings } from '@timbre/db/tts/tables';
+import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import type { GenerationRow } from '../rows.ts';
+
+const { text: _text, ...shown } = getTableColumns(generations);
+
+/** The columns of a {@link GenerationRow}, for every query that reads generations joined with their renderings. */
+export const generationColumns = { generation: shown, rendering: getTableColumns(renderings) };
+
+interface Joined {
+  generation: Omit<GenerationRow, 'rendering'>;
+  rendering: GenerationRow['rendering'];
+}
+
+export const toGenerationRow = ({ generation, rendering }: Joined): GenerationRow => ({ ...generation, rendering });
+
+const ACTIVE = ['QUEUED', 'RUNNING'] as const;
+
+/** The viewer's own, in the order of the ids; null for a missing one and a stranger's alike. */
+export async function readOwnGenerations(
+  db: DbOrTx,
+  viewerId: string,
+  ids: readonly string[],
+): Promise<(GenerationRow | null)[]> {
+  const rows = await db
+    .select(generationColumns)
+    .from(generations)
+    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
+    .where(and(inArray(generations.id, [...ids]), eq(generations.ownerId, viewerId)));
+  const byId = new Map(rows.map((row) => [row.generation.id, toGenerationRow(row)]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** Texts in the order of the ids. */
+export async function readTexts(db: DbOrTx, ids: readonly string[]): Promise<(string | null)[]> {
+  const rows = await db
+    .select({ id: generations.id, text: generations.text })
+    .from(generations)
+    .where(inArray(generations.id, [...ids]));
+  const byId = new Map(rows.map((row) => [row.id, row.text]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** The generation with its row locked: what changes its state, its chunks or its events goes through here first. */
+export async function lockGeneration(tx: Tx, id: string): Promise<GenerationRow | null> {
+  const [row] = await tx
+    .select(generationColumns)
+    .from(generations)
+    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
+    .where(eq(generations.id, id))
+    .for('update', { of: generations });
+  return row ? toGenerationRow(row) : null;
+}
+
+/** As {@link lockGeneration} for many of one owner, in one order, so that two such calls cannot deadlock. */
+export async function lockOwnGenerations(
+  tx: Tx,
+  viewerId: string,
+  ids: readonly string[],
+): Promise<Map<string, GenerationRow>> {
+  const rows = await tx
+    .select(generationColumns)
+    .from(generations)
+    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
+    .where(and(inArray(generations.id, [...ids]), eq(generations.ownerId, viewerId)))
+    .orderBy(generations.id)
+    .for('update', { of: generations });
+  return new Map(rows.map((row) => [row.generation.id, toGenerationRow(row)]));
+}
+
+export async function insertGeneration(tx: Tx, row: typeof generations.$inferInsert): Promise<void> {
+  await tx.insert(generations).values(row);
+}
+
+export async function updateGeneration(
+  tx: Tx,
+  id: string,
+  change: Partial<typeof generations.$inferInsert>,
+): Promise<void> {
+  await tx
+    .update(generations)
+    .set({ ...change, updatedAt: sql`now()` })
+    .where(eq(generations.id, id));
+}
+
+export async function deleteGenerationRows(tx: Tx, ids: readonly string[]): Promise<void> {
+  await tx.delete(generations).where(inArray(generations.id, [...ids]));
+}
+
+/** Makes one tenant's starts wait for each other until the transaction ends, so that what they count stays true. */
+export async function lockTenant(tx: Tx, ownerId: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`tts:${ownerId}`}, 0))`);
+}
+
+/** How many of the tenant's generations wait or run. */
+export async function countActive(db: DbOrTx, ownerId: string): Promise<{ queued: number; active: number }> {
+  const [row] = await db
+    .select({
+      queued: sql<number>`count(*) filter (where ${generations.state} = 'QUEUED')`.mapWith(Number),
+      active: count(),
+    })
+    .from(generations)
+    .where(and(eq(generations.ownerId, ownerId), inArray(generations.state, [...ACTIVE])));
+  return row ?? { queued: 0, active: 0 };
+}
+
+/** For each id, how many of the same owner's generations were queued before it and still are. */
+export async function readQueuePositions(db: Db, ids: readonly string[]): Promise<number[]> {
+  const { rows } = await db.execute<{ id: string; ahead: number }>(sql`
+    select g.id, (
+      select count(*)::int from ${generations} o
+      where o.owner_id = g.owner_id and o.state = 'QUEUED' and o.id < g.id
+    ) as ahead
+    from ${generations} g where g.id in ${[...ids]}`);
+  const byId = new Map(rows.map((row) => [row.id, row.ahead]));
+  return ids.map((id) => byId.get(id) ?? 0);
+}
+
+/** Mean time from start to finish of the tenant's latest finished generations, ms; null where there are none. */
+export async function readMeanRunMs(db: DbOrTx, ownerId: string): Promise<number | null> {
+  const {
+    rows: [row],
+  } = await db.execute<{ mean: number | null }>(sql`
+    select avg(extract(epoch from completed_at - started_at) * 1000)::float8 as mean from (
+      select completed_at, started_at from ${generations}
+      where owner_id = ${ownerId} and completed_at is not null and started_at is not null
+      order by id desc limit 20
+    ) latest`);
+  return row?.mean ?? null;
+}

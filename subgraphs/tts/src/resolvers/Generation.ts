@@ -1,0 +1,33 @@
+import { pageSize } from '@timbre/platform/cursor';
+import type { GenerationResolvers } from '../generated/types.ts';
+import { alignment } from '../services/alignment.ts';
+import { atLeast } from '../services/bounds.ts';
+import { audioAsset } from '../services/media.ts';
+import { priceOf } from '../services/price.ts';
+import { progressOf } from '../services/progress.ts';
+
+/** Most chunks of one page. */
+const MAX_CHUNKS = 500;
+
+export const Generation: GenerationResolvers = {
+  __resolveReference: ({ id }, { loaders }) => loaders.generation.load(id),
+  text: ({ id }, _, { loaders }) => loaders.text.load(id),
+  characterCount: ({ characters }) => characters,
+  voice: ({ voiceId }) => ({ id: voiceId }),
+  model: ({ modelId }, _, { deps }) => deps.models().find(({ id }) => id === modelId) ?? null,
+  progress: (generation, _, { loaders }) => progressOf(loaders, generation),
+  async chunks({ renderingId, rendering: { sampleRate } }, { first, afterIndex }, { loaders }) {
+    const limit = pageSize(first, { max: MAX_CHUNKS });
+    const fromIndex = afterIndex === undefined || afterIndex === null ? 0 : atLeast('afterIndex', 0, afterIndex) + 1;
+    const chunks = await loaders.chunks.load({ renderingId, fromIndex, limit });
+    return chunks.map((chunk) => ({ ...chunk, sampleRate }));
+  },
+  audio: (generation, _, { deps }) => audioAsset(deps.store, generation),
+  alignment: (generation, args, { loaders }) => alignment(loaders, generation, args),
+  failure({ failureCode, failureMessage, failureRetryable, charactersDone, microCreditsPerCharacter }) {
+    if (failureCode === null) return null;
+    const charged = priceOf(charactersDone, microCreditsPerCharacter) > 0;
+    return { code: failureCode, message: failureMessage ?? '', retryable: failureRetryable ?? false, charged };
+  },
+  owner: ({ ownerId }) => ({ id: ownerId }),
+};

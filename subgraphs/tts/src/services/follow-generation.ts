@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { channels, hints } from '@timbre/platform/bus/hints';
+import { AppError } from '@timbre/platform/errors';
+import { isId } from '@timbre/platform/ids';
+import { readEventsAfter, type StoredEvent } from '../repos/events.ts';
+import { readOwnGenerations } from '../repos/generations.ts';
+import type { EventRow, GenerationRow } from '../rows.ts';
+import { atLeast } from './bounds.ts';
+import type { Deps } from './deps.ts';
+import { toEventRows } from './event-rows.ts';
+
+export interface Following {
+  viewerId: string;
+  id: string;
+  /** The newest event that the subscriber has; 0 for none. */
+  afterSequence: number;
+  /** Ends the sequence. */
+  signal: AbortSignal;
+}
+
+const BATCH = 50;
+const RETRY_MS = { first: 100, most: 2_000 };
+
+/**
+ * The events after `afterSequence`, those of the past first, each exactly once and in order; ends after the
+ * GenerationFinished that is the last event. (One that a retry of failed chunks came after is passed on and not the
+ * end.) The log is the truth and hints only say when to read it: a database that goes away for a while delays events
+ * and loses none.
+ *
+ * @throws AppError, before the sequence begins: NOT_FOUND for a missing generation and a stranger's alike,
+ *   BAD_USER_INPUT for an `afterSequence` that is negative or that no event has reached yet.
+ */
+export async function followGeneration(deps: Deps, following: Following): Promise<AsyncGenerator<EventRow, void>> {
+  const { viewerId, id } = following;
+  const afterSequence = atLeast('afterSequence', 0, following.afterSequence);
+  const [generation = null] = isId('gen', id) ? await readOwnGenerations(deps.db, viewerId, [id]) : [];
+  if (!generation) throw new AppError('NOT_FOUND', 'There is no generation with this id.');
+  const { lastSequence } = generation;
+  if (afterSequence > lastSequence) {
+    throw new AppError(
+      'BAD_USER_INPUT',
+      `\`afterSequence\` is ${afterSequence}; the newest event is ${lastSequence}.`,
+      {
+        details: { argument: 'afterSequence', maximum: lastSequence, sent: afterSequence },
+      },
+    );
+  }
+  return follow(deps, { ...following, afterSequence });
+}
+
+async function* follow(deps: Deps, { viewerId, id, afterSequence, signal }: Following): AsyncGenerator<EventRow, void> {
+  let last = afterSequence;
+  for await (const _ of hints(deps.bus, channels.generation(id), { signal })) {
+    for (;;) {
+      const batch = await insistently(deps, signal, () => readBatch(deps, viewerId, id, last));
+      if (!batch?.generation) return;
+      for (const row of await toEventRows(deps, batch.generation, batch.events)) {
+        if (row.sequence !== last + 1) throw new Error(`Event ${row.sequence} of ${id} came after ${last}.`);
+        last = row.sequence;
+        yield row;
+      }
+      const { state, lastSequence } = batch.generation;
+      if (last === lastSequence) {
+        if (state !== 'QUEUED' && state !== 'RUNNING') return;
+        break;
+      }
+    }
+  }
+}
+
+interface Batch {
+  generation: GenerationRow | null;
+  events: StoredEvent[];
+}
+
+async function readBatch({ db }: Deps, viewerId: string, id: string, last: number): Promise<Batch> {
+  // Events first: what the generation's row says of the end is then never older than the events.
+  const events = await readEventsAfter(db, id, last, BATCH);
+  const [generation = null] = await readOwnGenerations(db, viewerId, [id]);
+  return { generation, events };
+}
+
+/** Reads until it succeeds; null once the subscriber is gone. */
+async function insistently<T>({ log }: Deps, signal: AbortSignal, read: () => Promise<T>): Promise<T | null> {
+  for (let wait = RETRY_MS.first; !signal.aborted; wait = Math.min(wait * 2, RETRY_MS.most)) {
+    try {
+      return await read();
+    } catch (error) {
+      log.warn({ err: error }, 'events could not be read; trying again');
+      await delay(wait, undefined, { signal }).catch(() => {});
+    }
+  }
+  return null;
+}
