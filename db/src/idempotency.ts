@@ -74,10 +74,10 @@ export async function withIdempotency<T>(
 
 /** JSON with sorted keys, in which an absent field and an undefined one are the same. */
 function canonicalJson(value: unknown): string {
-  const text = JSON.stringify(value, (_key, part: unknown) =>
+  const json = JSON.stringify(value, (_key, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
-  return text ?? 'null';
+  return json ?? 'null';
 }

@@ -3,7 +3,7 @@ import { fromDrizzle, PgBoss, type GroupConcurrencyConfig, type GroupOptions } f
 import type { Tx } from './client.ts';
 import { JOBS_SCHEMA } from './jobs/install-queues.ts';
 import type { Log } from './log.ts';
-import { type DeadQueueName, type JobData, type QueueName, type QueuePayload, QUEUES } from './queues.ts';
+import { type DeadQueueName, type JobData, type QueueName, type QueuePayload, QUEUE_NAMES, QUEUES } from './queues.ts';
 
 export interface Job<T> {
   id: string;
@@ -70,7 +70,12 @@ export interface JobsOptions {
   worker?: boolean;
 }
 
-const baseOf = (name: QueueName | DeadQueueName): QueueName => name.replace(/\.dead$/, '') as QueueName;
+function parsePayload<N extends QueueName | DeadQueueName>(queue: N, data: unknown): JobData<N> {
+  const definition = QUEUE_NAMES.find((name) => name === queue || `${name}.dead` === queue);
+  if (definition === undefined) throw new RangeError(`there is no queue ${queue}`);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema of this very queue has just checked it
+  return QUEUES[definition].payload.parse(data) as JobData<N>;
+}
 
 export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = true }: JobsOptions): Jobs {
   const boss = new PgBoss({
@@ -96,29 +101,32 @@ export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = t
   return {
     start: async () => void (await boss.start({ attempts: 5 })),
     async enqueue(tx, queue, data, { startAfterSeconds, ...options } = {}) {
-      return boss.send(queue, QUEUES[queue].payload.parse(data), {
+      return boss.send(queue, parsePayload(queue, data), {
         ...options,
         ...(startAfterSeconds === undefined ? {} : { startAfter: startAfterSeconds }),
         db: fromDrizzle(tx, sql),
       });
     },
     async work(queue, { concurrency = 1, groupConcurrency }, handler) {
-      await boss.work<unknown>(
-        queue,
-        {
-          localConcurrency: concurrency,
-          ...(groupConcurrency === undefined ? {} : { groupConcurrency }),
-          pollingIntervalSeconds: 1,
-          notifyPollingIntervalSeconds: 1,
-          heartbeatRefreshSeconds: 2,
-        },
-        async (batch) => {
-          for (const { id, data, retryCount, signal } of batch) {
-            const parsed = QUEUES[baseOf(queue)].payload.parse(data) as JobData<typeof queue>;
-            await handler({ id, data: parsed, attempt: retryCount, signal });
-          }
-        },
-      );
+      for (let index = 0; index < concurrency; index++) {
+        let poller = '';
+        poller = await boss.work<unknown>(
+          queue,
+          {
+            ...(groupConcurrency === undefined ? {} : { groupConcurrency }),
+            pollingIntervalSeconds: 1,
+            notifyPollingIntervalSeconds: 1,
+            heartbeatRefreshSeconds: 2,
+          },
+          async (batch) => {
+            // The end of a job frees a place in its group, of which nobody is notified: look again at once.
+            boss.notifyWorker(poller);
+            for (const { id, data, retryCount, signal } of batch) {
+              await handler({ id, data: parsePayload(queue, data), attempt: retryCount, signal });
+            }
+          },
+        );
+      }
     },
     stop: ({ graceMs = 20_000 } = {}) => boss.stop({ graceful: true, timeout: graceMs }),
   };

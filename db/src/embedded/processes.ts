@@ -31,12 +31,13 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 
 /**
  * Distinguishes a process from a later one with the same number. Linux only: start time in clock ticks since boot,
- * field 22 of proc(5)'s stat. Null where that cannot be told.
+ * field 22 of proc(5)'s stat. Null where that cannot be told, and for one that ended and was not waited for.
  */
 export async function startTime(pid: number): Promise<string | null> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   // The second field is the command in parentheses and may hold spaces: count from behind it.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const [state, ...fields] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  return state === 'Z' ? null : (fields[18] ?? null);
 }
 
 /** Linux: the processes whose working directory is `dir`, as every process of a PostgreSQL server has its cluster. */

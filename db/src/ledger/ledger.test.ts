@@ -145,10 +145,15 @@ describe('hold, commit, release', () => {
   test('the tables refuse what the code would never do', async () => {
     const user = fresh('usr');
     await holdFor(user, 10);
+    const refused = async (change: Promise<unknown>, constraint: string) =>
+      await expect(change).rejects.toMatchObject({ cause: { constraint } });
     const set = (change: object) => database.db.update(accounts).set(change).where(eq(accounts.userId, user));
-    await expect(set({ held: 10_001 })).rejects.toThrow();
-    await expect(set({ used: -1 })).rejects.toThrow();
-    await expect(database.db.update(holds).set({ released: 11 }).where(eq(holds.userId, user))).rejects.toThrow();
+    await refused(set({ held: 10_001 }), 'accounts_available');
+    await refused(set({ used: -1 }), 'accounts_used');
+    await refused(
+      database.db.update(holds).set({ released: 11 }).where(eq(holds.userId, user)),
+      'holds_within_reserved',
+    );
     await expect(database.db.delete(entries)).rejects.toMatchObject({
       cause: { message: 'billing.entries is append-only' },
     });

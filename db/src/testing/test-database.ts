@@ -20,13 +20,13 @@ export async function createTestDatabase(options: DbOptions = {}): Promise<TestD
   await administrate(server, `create database ${name} template ${TEMPLATE} strategy file_copy`);
   const url = new URL(server);
   url.pathname = name;
-  const { db, pool, close } = createDb(url.href, options);
+  const client = createDb(url.href, options);
   return {
     url: url.href,
-    db,
-    pool,
+    db: client.db,
+    pool: client.pool,
     async drop() {
-      await close();
+      await client.close();
       await administrate(server, `drop database ${name} with (force)`);
     },
   };
