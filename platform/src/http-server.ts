@@ -21,6 +21,8 @@ export interface HttpServerOptions {
   log: Logger;
   /** The name of a request's route in the metrics; must come from a small fixed set. */
   routeOf?: (req: IncomingMessage) => string;
+  /** Who may read `/metrics`; default everybody who reaches the port. */
+  metricsFor?: (req: IncomingMessage) => boolean;
   /** Runs when the requests in flight have finished: close websockets here. */
   onDrain?: () => Promise<void>;
 }
@@ -64,7 +66,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   async function answer(path: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (path === '/livez') return sendJson(res, 200, { status: 'alive' });
     if (path === '/readyz') return answerReady(res);
-    if (path === '/metrics') {
+    if (path === '/metrics' && (options.metricsFor?.(req) ?? true)) {
       const text = await metrics.registry.metrics();
       res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
       return undefined;

@@ -1,0 +1,65 @@
+import { AppError } from '@timbre/platform/errors';
+import { LRUCache } from 'lru-cache';
+import { ANONYMOUS_PRINCIPAL } from './principal.ts';
+import type { Principal } from './principal.ts';
+import type { PrincipalResolver } from './principal-resolver.ts';
+import type { TokenClaims, VerifyToken } from './verify-token.ts';
+
+/**
+ * From an `Authorization` value to a principal; without one, the anonymous principal.
+ *
+ * @throws AppError UNAUTHENTICATED, FORBIDDEN for a blocked user, SERVICE_UNAVAILABLE
+ */
+export type Authenticate = (authorization: string | undefined, requestId: string) => Promise<Principal>;
+
+export interface AuthenticatorOptions {
+  verify: VerifyToken;
+  /** Null: the subject of the token is the user. */
+  resolver: PrincipalResolver | null;
+}
+
+/** Nobody is known: whatever is sent, the caller is anonymous. */
+export const authenticateNobody: Authenticate = () => Promise.resolve(ANONYMOUS_PRINCIPAL);
+
+export function createAuthenticator({ verify, resolver }: AuthenticatorOptions): Authenticate {
+  // The same object for the same rights, so that what is derived from a principal can be remembered by it.
+  const principals = new LRUCache<string, Principal>({ max: 10_000, ttl: 60_000 });
+
+  return async (authorization, requestId) => {
+    if (authorization === undefined || authorization.trim() === '') return ANONYMOUS_PRINCIPAL;
+    const claims = await verify(bearerOf(authorization));
+    const resolved = (await resolver?.resolve(claims, requestId)) ?? null;
+    if (resolved?.blocked === true) throw new AppError('FORBIDDEN', 'This account is blocked.');
+    const principal = principalOf(claims, resolved);
+    const key = JSON.stringify(principal);
+    const known = principals.get(key);
+    if (known !== undefined) return known;
+    principals.set(key, principal);
+    return principal;
+  };
+}
+
+function principalOf(
+  claims: TokenClaims,
+  resolved: Awaited<ReturnType<PrincipalResolver['resolve']>> | null,
+): Principal {
+  return Object.freeze({
+    subject: claims.subject,
+    issuer: claims.issuer,
+    userId: resolved?.userId ?? claims.subject,
+    roles: resolved?.roles ?? [],
+    scopes: claims.scopes,
+    policies: resolved?.policies ?? [],
+    plan: resolved?.plan ?? null,
+    expiresAt: claims.expiresAt,
+  });
+}
+
+function bearerOf(authorization: string): string {
+  const match = /^Bearer +(?<token>\S+)$/i.exec(authorization.trim());
+  const token = match?.groups?.['token'];
+  if (token === undefined) {
+    throw new AppError('UNAUTHENTICATED', 'The Authorization header must be "Bearer" and a token.');
+  }
+  return token;
+}

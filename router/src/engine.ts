@@ -1,0 +1,143 @@
+import type { ErrorCode } from '@timbre/platform/errors';
+import { isAppError, isErrorCode } from '@timbre/platform/errors';
+import type { Logger } from '@timbre/platform/logger';
+import type { GraphQLError } from 'graphql';
+import type { Principal } from './auth/principal.ts';
+import { executePlan } from './execution/execute-plan.ts';
+import type { ExecutionOutcome } from './execution/execute-plan.ts';
+import { internalError } from './execution/client-errors.ts';
+import type { RouterMetrics } from './metrics.ts';
+import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import { OperationRefused, refusal } from './operations/refusal.ts';
+import { createHttpTransport } from './subgraphs/http-transport.ts';
+import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
+import type { CallContext } from './subgraphs/subgraph-transport.ts';
+import { createWsTransport } from './subgraphs/ws-transport.ts';
+import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
+import type { OutcomeStream } from './subscriptions/subscribe-operation.ts';
+import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
+
+/** One request of one caller, whatever brought it. */
+export interface Session {
+  principal: Principal;
+  requestId: string;
+  signal?: AbortSignal | undefined;
+}
+
+/** What the transports run operations on. */
+export interface Engine {
+  /** @throws OperationRefused */
+  prepare(request: OperationRequest, session: Session): Promise<PreparedOperation>;
+  /** A query or a mutation. Never rejects. */
+  execute(prepared: PreparedOperation, session: Session): Promise<ExecutionOutcome>;
+  /** A subscription; an outcome where there is nothing to subscribe to because all of it is forbidden. */
+  subscribe(prepared: PreparedOperation, session: Session): OutcomeStream | Promise<ExecutionOutcome>;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  supergraph: LoadedSupergraph;
+  prepare: Prepare;
+  /** The signed identity of a principal for subgraphs; null sends none. */
+  identityOf: ((principal: Principal) => string) | null;
+  http?: HttpTransportOptions;
+  log: Logger;
+  metrics: RouterMetrics;
+  eventQueueCapacity?: number;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { supergraph, prepare, identityOf, log, metrics } = options;
+  const calls = new Map(
+    supergraph.subgraphs.map((subgraph) => [subgraph.name, createHttpTransport(subgraph, options.http)]),
+  );
+  const streams = new Map(
+    supergraph.subgraphs.map((subgraph) => [
+      subgraph.name,
+      createWsTransport(subgraph, { log, onSockets: (change) => metrics.upstreamSockets.inc(change) }),
+    ]),
+  );
+
+  const contextOf = ({ principal, requestId, signal }: Session): CallContext => ({
+    requestId,
+    signal,
+    identity: () => identityOf?.(principal) ?? null,
+  });
+
+  const executionOf = (prepared: PreparedOperation, session: Session) => {
+    const context = contextOf(session);
+    return {
+      supergraph,
+      prepared,
+      requestId: session.requestId,
+      log,
+      fetch: async (name: string, request: Parameters<ReturnType<typeof createHttpTransport>['call']>[0]) => {
+        const transport = calls.get(name);
+        if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
+        const stop = metrics.fetchDuration.startTimer({ subgraph: name });
+        try {
+          const response = await transport.call(request, context);
+          stop({ outcome: response.errors === undefined ? 'ok' : 'errors' });
+          return response;
+        } catch (error) {
+          stop({ outcome: 'failed' });
+          if (error instanceof SubgraphFailure && error.code !== 'CANCELED') {
+            const { message, code, cause } = error;
+            const reason = cause instanceof Error ? cause.message : undefined;
+            log.warn({ subgraph: name, code, reason, requestId: session.requestId }, message);
+          }
+          throw error;
+        }
+      },
+    };
+  };
+
+  return {
+    async prepare(request, session) {
+      try {
+        return await prepare(request, session.principal);
+      } catch (error) {
+        if (error instanceof OperationRefused) {
+          metrics.refusals.inc({ code: codeOf(error.errors[0]) });
+          throw error;
+        }
+        log.error({ err: error, requestId: session.requestId }, 'an operation could not be prepared');
+        throw new OperationRefused([internalError(session.requestId)]);
+      }
+    },
+    async execute(prepared, session) {
+      try {
+        return await executePlan(executionOf(prepared, session));
+      } catch (error) {
+        log.error({ err: error, requestId: session.requestId }, 'an operation could not be executed');
+        return { data: null, errors: [internalError(session.requestId)] };
+      }
+    },
+    subscribe(prepared, session) {
+      const { node } = prepared.plan;
+      if (node?.kind !== 'Subscription') return this.execute(prepared, session);
+      const upstream = streams.get(node.primary.serviceName);
+      if (upstream === undefined) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${node.primary.serviceName}".`);
+      return subscribeOperation({
+        ...executionOf(prepared, session),
+        node,
+        upstream,
+        context: contextOf(session),
+        principal: session.principal,
+        ...(options.eventQueueCapacity === undefined ? {} : { capacity: options.eventQueueCapacity }),
+      });
+    },
+    async close() {
+      await Promise.all([...streams.values()].map((transport) => transport.close()));
+      await Promise.all([...calls.values()].map((transport) => transport.close()));
+    },
+  };
+}
+
+/** For metrics: a closed set, whatever an error carries. */
+export function codeOf(error: GraphQLError | undefined): ErrorCode {
+  const code = error?.extensions['code'];
+  if (isErrorCode(code)) return code;
+  return isAppError(error?.originalError) ? error.originalError.code : 'INTERNAL_SERVER_ERROR';
+}

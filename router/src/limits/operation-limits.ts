@@ -1,0 +1,35 @@
+/** Bounds on an operation, checked before any work that grows with it. */
+export interface OperationLimits {
+  /** Lexical tokens of the document. */
+  maxTokens: number;
+  /** Fields below one another, fragments spread. */
+  maxDepth: number;
+  /** Aliased fields, fragments spread. */
+  maxAliases: number;
+  /** Fields of the operation itself, fragments spread. */
+  maxRootFields: number;
+  /** Fields altogether, fragments spread: a few nested fragments can stand for millions. */
+  maxFields: number;
+  /** graphql-js's bound on nested lists of types in introspection. */
+  introspectionDepth: boolean;
+}
+
+/** For any supergraph, where nobody has said what clients may send. */
+export const GENEROUS_LIMITS: OperationLimits = {
+  maxTokens: 100_000,
+  maxDepth: 100,
+  maxAliases: 1_000,
+  maxRootFields: 1_000,
+  maxFields: 50_000,
+  introspectionDepth: false,
+};
+
+/** For Timbre's own graph; the deepest thing that tools send is the introspection query (15 levels). */
+export const STRICT_LIMITS: OperationLimits = {
+  maxTokens: 10_000,
+  maxDepth: 20,
+  maxAliases: 30,
+  maxRootFields: 20,
+  maxFields: 2_000,
+  introspectionDepth: true,
+};

@@ -1,0 +1,76 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** What the router counts, beside what the HTTP server does. Labels come from small closed sets. */
+export interface RouterMetrics {
+  /** Seconds by transport (`http`, `ws`), kind of operation and outcome (`ok`, `errors`, `refused`). */
+  operationDuration: Histogram<'transport' | 'operation' | 'outcome'>;
+  /** By `extensions.code`. */
+  refusals: Counter<'code'>;
+  /** Lookups of the plan cache by `hit` and `miss`. */
+  planLookups: Counter<'outcome'>;
+  /** Seconds by subgraph and outcome (`ok`, `errors`, `failed`). */
+  fetchDuration: Histogram<'subgraph' | 'outcome'>;
+  /** Refused tokens by code. */
+  authFailures: Counter<'code'>;
+  clientSockets: Gauge;
+  upstreamSockets: Gauge;
+  subscriptions: Gauge;
+  subscriptionEvents: Counter;
+}
+
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createRouterMetrics(registry: Registry): RouterMetrics {
+  const registers = [registry];
+  return {
+    operationDuration: new Histogram({
+      name: 'timbre_router_operation_duration_seconds',
+      help: 'Time from a parsed request to its response.',
+      labelNames: ['transport', 'operation', 'outcome'] as const,
+      buckets: BUCKETS,
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'timbre_router_refusals_total',
+      help: 'Operations that were not executed, by code.',
+      labelNames: ['code'] as const,
+      registers,
+    }),
+    planLookups: new Counter({
+      name: 'timbre_router_plan_cache_lookups_total',
+      help: 'Lookups of the query plan cache.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    fetchDuration: new Histogram({
+      name: 'timbre_router_subgraph_fetch_duration_seconds',
+      help: 'Time of calls to subgraphs.',
+      labelNames: ['subgraph', 'outcome'] as const,
+      buckets: BUCKETS,
+      registers,
+    }),
+    authFailures: new Counter({
+      name: 'timbre_router_auth_failures_total',
+      help: 'Requests and sockets refused for their credentials, by code.',
+      labelNames: ['code'] as const,
+      registers,
+    }),
+    clientSockets: new Gauge({
+      name: 'timbre_router_client_sockets',
+      help: 'Websockets open to clients.',
+      registers,
+    }),
+    upstreamSockets: new Gauge({
+      name: 'timbre_router_upstream_sockets',
+      help: 'Websockets open to subgraphs.',
+      registers,
+    }),
+    subscriptions: new Gauge({ name: 'timbre_router_subscriptions', help: 'Subscriptions that are open.', registers }),
+    subscriptionEvents: new Counter({
+      name: 'timbre_router_subscription_events_total',
+      help: 'Events sent to clients.',
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import { operationFromDocument } from '@apollo/federation-internals';
+import type { QueryPlan } from '@apollo/query-planner';
+import { Kind, visit } from 'graphql';
+import type { DocumentNode, OperationDefinitionNode } from 'graphql';
+import type { FragmentMap } from '../auth/filter-operation.ts';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { refusal } from './refusal.ts';
+
+/** One operation and its fragments as a document, without the variables that filtering left unused. */
+export function documentOf(operation: OperationDefinitionNode, fragments: FragmentMap): DocumentNode {
+  const used = new Set<string>();
+  const collect = { Variable: (node: { name: { value: string } }) => void used.add(node.name.value) };
+  visit(operation.selectionSet, collect);
+  for (const directive of operation.directives ?? []) visit(directive, collect);
+  for (const fragment of fragments.values()) visit(fragment, collect);
+  const variableDefinitions = (operation.variableDefinitions ?? []).filter(({ variable }) =>
+    used.has(variable.name.value),
+  );
+  return { kind: Kind.DOCUMENT, definitions: [{ ...operation, variableDefinitions }, ...fragments.values()] };
+}
+
+/**
+ * Plans a document of one operation. Synchronous work of the planner: milliseconds, for a few
+ * operations much more.
+ *
+ * @throws OperationRefused with OPERATION_LIMIT_EXCEEDED where the planner gives up on its size
+ */
+export function planOperation(document: DocumentNode, { apiSchema, planner }: LoadedSupergraph): QueryPlan {
+  try {
+    return planner.buildQueryPlan(operationFromDocument(apiSchema, document, { validate: false }));
+  } catch (error) {
+    if (error instanceof Error && /exceeds .*limit/i.test(error.message)) {
+      throw refusal('OPERATION_LIMIT_EXCEEDED', `The operation is too large to be planned: ${error.message}`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '@timbre/platform/logger';
+import { Registry } from 'prom-client';
+import { authenticateNobody } from './auth/authenticator.ts';
+import type { Authenticate } from './auth/authenticator.ts';
+import type { Principal } from './auth/principal.ts';
+import { createEngine } from './engine.ts';
+import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
+import type { OperationLimits } from './limits/operation-limits.ts';
+import { createRouterMetrics } from './metrics.ts';
+import { createPrepare } from './operations/prepare-operation.ts';
+import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import { loadSupergraph } from './supergraph/load-supergraph.ts';
+import type { CorsOptions } from './transports/http/cors.ts';
+import { createHttpHandler } from './transports/http/http-handler.ts';
+import { createWsHandler } from './transports/ws/ws-handler.ts';
+
+/** Nothing but `supergraph` and `log` is required: the defaults serve any supergraph to everybody. */
+export interface RouterOptions {
+  /** The supergraph's SDL, as composition prints it. */
+  supergraph: string;
+  /** The address of a subgraph by its name; undefined leaves the supergraph's. */
+  subgraphUrl?: (name: string) => string | undefined;
+  limits?: Partial<OperationLimits>;
+  /** The most an operation may cost by static estimate, and what a list counts about which nothing is said; null: off. */
+  cost?: { maximum: number; defaultListSize?: number } | null;
+  /** Default: everybody. */
+  mayIntrospect?: (principal: Principal) => boolean;
+  /** Default: everybody is anonymous. */
+  authenticate?: Authenticate;
+  /** What subgraphs are told of a principal, in the identity header and in `extensions.identity`; null: nothing. */
+  identityOf?: ((principal: Principal) => string) | null;
+  /** Of a request body and of a websocket message; default 2 MiB. */
+  maxBodyBytes?: number;
+  csrfPrevention?: boolean;
+  cors?: CorsOptions | null;
+  landingPage?: ((req: IncomingMessage) => string) | null;
+  http?: HttpTransportOptions;
+  eventQueueCapacity?: number;
+  keepAliveMs?: number;
+  log: Logger;
+  /** Where the router's metrics are registered; default one of its own. */
+  registry?: Registry;
+}
+
+/** A federated GraphQL router to be mounted in any node:http server. */
+export interface Router {
+  /** GraphQL over HTTP. */
+  handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  /** graphql-transport-ws. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  registry: Registry;
+  /** Closes the clients' websockets with 1001. HTTP requests in flight are the server's to wait for. */
+  drain(): Promise<void>;
+  /** Closes the connections to the subgraphs. Call it last. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_MAX_BODY_BYTES = 2 * 1024 * 1024;
+const DEFAULT_LIST_SIZE = 10;
+
+/**
+ * Makes a router of a supergraph.
+ *
+ * @throws GraphQLError or Error where the supergraph cannot be loaded: it is no supergraph, or it
+ * links a feature for security, execution or cost that the router does not know
+ */
+export function createRouter(options: RouterOptions): Router {
+  const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
+  const loaded = loadSupergraph(options.supergraph);
+  const supergraph = {
+    ...loaded,
+    subgraphs: loaded.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url })),
+  };
+  const registry = options.registry ?? new Registry();
+  const metrics = createRouterMetrics(registry);
+  const { cost = null } = options;
+
+  const prepare = createPrepare(supergraph, {
+    limits: { ...GENEROUS_LIMITS, ...options.limits },
+    cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
+    mayIntrospect: options.mayIntrospect ?? (() => true),
+    onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
+  });
+  const engine = createEngine({
+    supergraph,
+    prepare,
+    identityOf: options.identityOf ?? null,
+    log,
+    metrics,
+    ...(options.http === undefined ? {} : { http: options.http }),
+    ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
+  });
+  const handle = createHttpHandler({
+    engine,
+    authenticate,
+    log,
+    metrics,
+    maxBodyBytes,
+    csrfPrevention: options.csrfPrevention ?? false,
+    cors: options.cors ?? null,
+    landingPage: options.landingPage ?? null,
+  });
+  const ws = createWsHandler({
+    engine,
+    schema: supergraph.schema,
+    authenticate,
+    log,
+    metrics,
+    maxMessageBytes: maxBodyBytes,
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+  });
+
+  return { handle, upgrade: ws.upgrade, registry, drain: ws.drain, close: () => engine.close() };
+}

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { loadDevIssuer } from '@timbre/platform/dev-issuer';
+import { EnvError } from '@timbre/platform/env';
+import { AppError } from '@timbre/platform/errors';
+import { sendJson } from '@timbre/platform/http-body';
+import { startHttpServer } from '@timbre/platform/http-server';
+import type { HttpHandler, HttpServer } from '@timbre/platform/http-server';
+import { createIdentitySigner } from '@timbre/platform/identity';
+import { createLogger } from '@timbre/platform/logger';
+import type { Logger } from '@timbre/platform/logger';
+import { createMetrics } from '@timbre/platform/metrics';
+import { createFsStore } from '@timbre/platform/storage/fs-store';
+import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
+import { createUrlSigner } from '@timbre/platform/storage/url-signer';
+import { authenticateNobody, createAuthenticator } from './auth/authenticator.ts';
+import { createIdentitySource } from './auth/identity-source.ts';
+import { createLocalKeySet, createRemoteKeySet } from './auth/key-set.ts';
+import { createUsersResolver } from './auth/principal-resolver.ts';
+import type { PrincipalResolver } from './auth/principal-resolver.ts';
+import { createTokenVerifier } from './auth/verify-token.ts';
+import type { VerifyToken } from './auth/verify-token.ts';
+import { subgraphVariable } from './env.ts';
+import type { RouterSettings, TimbreSettings } from './env.ts';
+import { STRICT_LIMITS } from './limits/operation-limits.ts';
+import type { OperationLimits } from './limits/operation-limits.ts';
+import { createRouter } from './router.ts';
+import type { RouterOptions } from './router.ts';
+import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
+import { landingPage } from './transports/http/landing-page.ts';
+
+const GRAPHQL_PATH = '/graphql';
+const DEFAULT_MAX_COST = 10_000;
+const INTROSPECTION_SCOPE = 'schema:introspect';
+
+/** The router as a program: its HTTP server with health, metrics, drain and, for the filesystem store, media. */
+export async function startRouter(settings: RouterSettings): Promise<HttpServer> {
+  const log = createLogger({ name: 'router', level: settings.logLevel });
+  const metrics = createMetrics({ service: 'router' });
+  const supergraph = await readSupergraph(settings.supergraphFile);
+  const resolver = settings.profile === 'timbre' ? usersResolver(settings) : null;
+  const verify = await tokenVerifier(settings, log);
+  const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
+  const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
+
+  const router = createRouter({
+    supergraph,
+    subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
+    limits: limitsOf(settings),
+    cost: costOf(settings),
+    authenticate,
+    log,
+    registry: metrics.registry,
+    ...policiesOf(settings, verify),
+  });
+
+  let draining = false;
+  const server = await startHttpServer({
+    port: settings.port,
+    host: settings.host,
+    metrics,
+    log,
+    ready: () => undefined,
+    handler: route(router.handle, media, () => !draining),
+    routeOf: (req) => (pathOf(req) === GRAPHQL_PATH ? GRAPHQL_PATH : isMediaPath(pathOf(req)) ? 'media' : 'other'),
+    upgrade(req, socket, head) {
+      if (pathOf(req) === GRAPHQL_PATH) router.upgrade(req, socket, head);
+      else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    },
+    metricsFor: isLoopback,
+    onDrain: () => router.drain(),
+  });
+  log.info({ url: `${server.url}${GRAPHQL_PATH}` }, 'the router listens');
+
+  return {
+    ...server,
+    async close(options) {
+      draining = true;
+      await server.close(options);
+      await Promise.all([router.close(), resolver?.close()]);
+    },
+  };
+}
+
+function route(graphql: HttpHandler, media: HttpHandler | null, ready: () => boolean): HttpHandler {
+  return (req: IncomingMessage, res: ServerResponse) => {
+    const path = pathOf(req);
+    if (path === GRAPHQL_PATH || path === '/') return graphql(req, res);
+    if (path === '/health' && (req.method === 'GET' || req.method === 'HEAD')) {
+      return ready() ? sendJson(res, 200, { status: 'ready' }) : sendJson(res, 503, { status: 'draining' });
+    }
+    if (media !== null && isMediaPath(path)) return media(req, res);
+    throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
+  };
+}
+
+async function readSupergraph(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new EnvError([
+      `The supergraph ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`,
+    ]);
+  }
+}
+
+function limitsOf(settings: RouterSettings): Partial<OperationLimits> {
+  return {
+    ...(settings.profile === 'timbre' ? STRICT_LIMITS : {}),
+    ...(settings.maxDepth === null ? {} : { maxDepth: settings.maxDepth }),
+    ...(settings.maxAliases === null ? {} : { maxAliases: settings.maxAliases }),
+  };
+}
+
+function costOf({ profile, maxCost }: RouterSettings): NonNullable<RouterOptions['cost']> | null {
+  if (maxCost !== null) return { maximum: maxCost };
+  return profile === 'timbre' ? { maximum: DEFAULT_MAX_COST } : null;
+}
+
+/** What differs between Timbre's own graph and any other. */
+function policiesOf(settings: RouterSettings, verify: VerifyToken | null): Partial<RouterOptions> {
+  const page = (graphqlUrl: string, tokenCommand: string | null) => landingPage({ graphqlUrl, tokenCommand });
+  if (settings.profile === 'open') {
+    return {
+      cors: { origins: SANDBOX_ORIGINS },
+      landingPage: (req) => page(`http://${req.headers.host ?? 'localhost'}${GRAPHQL_PATH}`, null),
+    };
+  }
+  const { production, issuer, corsOrigins } = settings;
+  const tokenCommand = issuer === null && verify !== null ? 'npm run -s token' : null;
+  const publicUrl = settings.publicUrl ?? `http://127.0.0.1:${settings.port}`;
+  return {
+    identityOf: createIdentitySource(createIdentitySigner(settings.identitySecret)),
+    csrfPrevention: true,
+    cors: { origins: production ? corsOrigins : [...corsOrigins, ...SANDBOX_ORIGINS] },
+    landingPage: production ? null : () => page(`${publicUrl}${GRAPHQL_PATH}`, tokenCommand),
+    mayIntrospect: production ? ({ scopes }) => scopes.includes(INTROSPECTION_SCOPE) : () => true,
+  };
+}
+
+function usersResolver({ subgraphUrls, identitySecret }: TimbreSettings): PrincipalResolver {
+  const usersUrl = subgraphUrls['USERS'];
+  if (usersUrl === undefined)
+    throw new EnvError(['SUBGRAPH_URL_USERS is not set: expected the URL of the users subgraph']);
+  return createUsersResolver({ usersUrl, signIdentity: createIdentitySigner(identitySecret) });
+}
+
+async function tokenVerifier(settings: RouterSettings, log: Logger): Promise<VerifyToken | null> {
+  if (settings.issuer !== null) {
+    const { issuer, audience, jwksUrl } = settings.issuer;
+    return createTokenVerifier({ issuer, audience, keys: createRemoteKeySet({ issuer, jwksUrl, log }) });
+  }
+  if (settings.profile === 'open') return null;
+  const { issuer, audience, jwks } = await loadDevIssuer(settings.dataDir);
+  return createTokenVerifier({ issuer, audience, keys: createLocalKeySet(jwks) });
+}
+
+async function mediaHandler(settings: TimbreSettings, log: Logger): Promise<HttpHandler> {
+  const signer = createUrlSigner(settings.identitySecret);
+  const publicUrl = settings.publicUrl ?? `http://127.0.0.1:${settings.port}`;
+  const store = await createFsStore({ root: join(settings.dataDir, 'objects'), publicUrl, signer });
+  return createMediaHandler({ store, signer, log });
+}
+
+function pathOf(req: IncomingMessage): string {
+  return (req.url ?? '/').split('?', 1)[0] ?? '/';
+}
+
+function isLoopback(req: IncomingMessage): boolean {
+  const address = req.socket.remoteAddress ?? '';
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
+}

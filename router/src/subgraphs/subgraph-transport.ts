@@ -1,0 +1,41 @@
+import type { ErrorCode } from '@timbre/platform/errors';
+import type { GraphQLFormattedError } from 'graphql';
+
+/** An operation for one subgraph. */
+export interface SubgraphRequest {
+  query: string;
+  operationName?: string | undefined;
+  variables?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface SubgraphResponse {
+  data?: Record<string, unknown> | null | undefined;
+  errors?: readonly GraphQLFormattedError[] | undefined;
+}
+
+/** On whose behalf a subgraph is called. */
+export interface CallContext {
+  requestId: string;
+  /** The signed identity; null where none is sent (a foreign supergraph). Called anew for every call: it expires. */
+  identity: () => string | null;
+  signal?: AbortSignal | undefined;
+}
+
+/** A subgraph did not give a GraphQL answer. The message is fit for clients: it names no address. */
+export class SubgraphFailure extends Error {
+  readonly subgraph: string;
+  readonly code: ErrorCode;
+
+  constructor(subgraph: string, code: ErrorCode, what: string, cause?: unknown) {
+    super(`The subgraph "${subgraph}" ${what}.`, cause === undefined ? undefined : { cause });
+    this.name = 'SubgraphFailure';
+    this.subgraph = subgraph;
+    this.code = code;
+  }
+}
+
+export interface SubgraphTransport {
+  /** @throws SubgraphFailure */
+  call(request: SubgraphRequest, context: CallContext): Promise<SubgraphResponse>;
+  close(): Promise<void>;
+}

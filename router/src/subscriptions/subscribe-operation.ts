@@ -1,0 +1,125 @@
+import type { QueryPlan, SubscriptionNode } from '@apollo/query-planner';
+import type { ErrorCode } from '@timbre/platform/errors';
+import type { Logger } from '@timbre/platform/logger';
+import { GraphQLError } from 'graphql';
+import type { Principal } from '../auth/principal.ts';
+import { executePlan } from '../execution/execute-plan.ts';
+import type { ExecutionOutcome, PlanExecution } from '../execution/execute-plan.ts';
+import { parseSubgraphResponse } from '../subgraphs/http-transport.ts';
+import type { CallContext, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { SubscriptionTransport } from '../subgraphs/ws-transport.ts';
+import { createEventQueue } from './event-queue.ts';
+
+/**
+ * Events that wait for one client before it counts as too slow. What overflows is not dropped
+ * silently: the subscription ends with the error SUBSCRIPTION_OVERFLOW, and the client can come back.
+ */
+export const EVENT_QUEUE_CAPACITY = 1_000;
+
+export interface SubscribeOptions extends Omit<PlanExecution, 'plan'> {
+  node: SubscriptionNode;
+  upstream: SubscriptionTransport;
+  context: CallContext;
+  principal: Principal;
+  log: Logger;
+  capacity?: number;
+}
+
+export type OutcomeStream = AsyncIterableIterator<ExecutionOutcome, undefined>;
+
+/**
+ * Runs a plan's `Subscription {primary, rest}`: the primary fetch is subscribed to at its subgraph, and
+ * every event is completed by `rest` and shaped like a response, one after the other. The stream ends
+ * with a GraphQLError when the token expires, the client is too slow or the subgraph stays away.
+ */
+export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
+  const { node, upstream, context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
+  const { primary } = node;
+
+  let unsubscribe: (() => void) | null = null;
+  let expiry: NodeJS.Timeout | undefined;
+  const queue = createEventQueue<unknown>({
+    capacity,
+    onDone: () => {
+      clearTimeout(expiry);
+      unsubscribe?.();
+    },
+  });
+  const fail = (code: ErrorCode, message: string) => queue.fail(new GraphQLError(message, { extensions: { code } }));
+
+  const variables = Object.fromEntries(
+    (primary.variableUsages ?? [])
+      .filter((name) => options.prepared.variables[name] !== undefined)
+      .map((name) => [name, options.prepared.variables[name]]),
+  );
+  if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
+  unsubscribe = upstream.subscribe(
+    () => ({
+      query: primary.operation,
+      operationName: primary.operationName ?? null,
+      variables,
+      extensions: { identity: context.identity(), requestId: context.requestId },
+    }),
+    {
+      next: (event) => {
+        if (queue.push(event)) return;
+        fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
+      },
+      error: (errors) => {
+        if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${primary.serviceName}" cannot be reached.`);
+        else queue.fail(upstreamError(errors));
+      },
+      complete: () => queue.end(),
+    },
+  );
+
+  return {
+    async next() {
+      const event = await queue.next();
+      if (event.done === true) return { value: undefined, done: true };
+      return { value: await executeEvent(event.value, options), done: false };
+    },
+    return: async () => {
+      await queue.return();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+function expiryTimer(expiresAt: number, fail: (code: ErrorCode, message: string) => void): NodeJS.Timeout | undefined {
+  const left = expiresAt * 1000 - Date.now();
+  if (left > MAX_TIMEOUT_MS) return undefined;
+  return setTimeout(
+    () => fail('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: subscribe again with a new one.'),
+    Math.max(0, left),
+  ).unref();
+}
+
+async function executeEvent(event: unknown, options: SubscribeOptions): Promise<ExecutionOutcome> {
+  const { primary, rest } = options.node;
+  const plan: QueryPlan = {
+    kind: 'QueryPlan',
+    node: rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] },
+  };
+  return executePlan({
+    ...options,
+    plan,
+    // The primary's answer has come already: it is the event.
+    fetch: (subgraph, request): Promise<SubgraphResponse> =>
+      subgraph === primary.serviceName && request.query === primary.operation
+        ? Promise.resolve(event).then((value) => parseSubgraphResponse(subgraph, value))
+        : options.fetch(subgraph, request),
+  });
+}
+
+function upstreamError(errors: readonly unknown[]): GraphQLError {
+  const response = parseSubgraphResponse('subscription', { errors });
+  const [first] = response.errors ?? [];
+  const { stacktrace: _stacktrace, exception: _exception, ...extensions } = first?.extensions ?? {};
+  return new GraphQLError(first?.message ?? 'The subgraph ended the subscription.', { extensions });
+}
