@@ -1,0 +1,33 @@
+/** The process that decodes one recording and ends; started by decode-recording.ts, which also bounds its time. */
+import { readFile, stat } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+
+import { AppError } from '@timbre/platform/errors';
+
+import type { DecodeReply, DecodeRequest } from './decoded-recording.ts';
+import { tooLarge } from './decode-recording.ts';
+import { decodeBytes } from './decode-bytes.ts';
+
+process.on('disconnect', () => process.exit(0));
+
+process.once('message', (request: DecodeRequest) => {
+  new Worker(new URL('./memory-guard.ts', import.meta.url), { workerData: request.maxMemory });
+  void run(request).then((reply) => process.send?.(reply));
+});
+
+async function run(request: DecodeRequest): Promise<DecodeReply> {
+  try {
+    return { kind: 'decoded', recording: await decodeBytes(await load(request), request.maxSeconds) };
+  } catch (error) {
+    if (error instanceof AppError)
+      return { kind: 'refused', code: error.code, message: error.message, details: error.details };
+    return { kind: 'refused', code: 'AUDIO_UNREADABLE', message: 'The recording cannot be read.', details: undefined };
+  }
+}
+
+async function load({ source, maxBytes }: DecodeRequest): Promise<Uint8Array> {
+  if ('bytes' in source) return source.bytes;
+  const { size } = await stat(source.path);
+  if (size > maxBytes) throw tooLarge(size, maxBytes);
+  return readFile(source.path);
+}
