@@ -1,0 +1,5 @@
+import type { UserErrorResolvers } from '../generated/types.ts';
+
+export const UserError: UserErrorResolvers = {
+  __resolveType: () => 'ValidationError',
+};

@@ -1,0 +1,34 @@
+import type { Db } from '@timbre/db/client';
+import { readOwnGeneration } from '@timbre/db/tts/read-own-generation';
+import { readVisibleVoice } from '@timbre/db/voices/read-visible-voice';
+import { idType } from '@timbre/platform/ids';
+import type { Loaders } from '../loaders.ts';
+import type { NodeRef, UserRow } from '../rows.ts';
+
+/** `UserRow` with the name that tells it apart from the references. */
+export type UserNode = UserRow & { __typename: 'User' };
+
+/** What the id's prefix says, if it exists and this viewer may see it; null otherwise, without a difference. */
+export async function findNode(
+  db: Db,
+  loaders: Loaders,
+  viewerId: string,
+  id: string,
+): Promise<UserNode | NodeRef | null> {
+  switch (idType(id)) {
+    case 'usr': {
+      const user = await loaders.user.load(id);
+      return user === null ? null : { __typename: 'User', ...user };
+    }
+    case 'voi': {
+      const voice = await readVisibleVoice(db, viewerId, id);
+      return voice === null ? null : { __typename: 'Voice', ...voice };
+    }
+    case 'gen': {
+      const generation = await readOwnGeneration(db, viewerId, id);
+      return generation === null ? null : { __typename: 'Generation', ...generation };
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import type { Db } from '@timbre/db/client';
+import type { HttpServer } from '@timbre/platform/http-server';
+import type { IdentityVerifier } from '@timbre/platform/identity';
+import type { Logger } from '@timbre/platform/logger';
+import type { Metrics } from '@timbre/platform/metrics';
+import { startSubgraph } from '@timbre/platform/subgraph-server';
+import { sql } from 'drizzle-orm';
+import { createContextFactory } from './context.ts';
+import { principalRoute } from './principal-route.ts';
+import { resolvers } from './resolvers/index.ts';
+
+export interface UsersOptions {
+  db: Db;
+  verifyIdentity: IdentityVerifier;
+  host: string;
+  port: number;
+  log: Logger;
+  metrics: Metrics;
+}
+
+/** The subgraph over its database, which stays the caller's to close. */
+export function startUsers({ db, ...options }: UsersOptions): Promise<HttpServer> {
+  return startSubgraph({
+    ...options,
+    name: 'users',
+    typeDefs: readFileSync(new URL('../../../schema/users.graphql', import.meta.url), 'utf8'),
+    resolvers,
+    createContext: createContextFactory(db),
+    routes: [principalRoute(db, options.verifyIdentity)],
+    async ready() {
+      await db.execute(sql`select 1`);
+    },
+  });
+}

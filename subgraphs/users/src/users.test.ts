@@ -1,0 +1,149 @@
+import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
+import { users } from '@timbre/db/users/tables';
+import type { HttpServer } from '@timbre/platform/http-server';
+import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER, SERVICE_ROLE } from '@timbre/platform/identity';
+import { newId } from '@timbre/platform/ids';
+import { createLogger } from '@timbre/platform/logger';
+import { createMetrics } from '@timbre/platform/metrics';
+import { PRINCIPAL_PATH, principalSchema } from '@timbre/platform/principal';
+import { eq } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startUsers } from './start-users.ts';
+
+const SECRET = 'a secret that only these tests know of';
+const sign = createIdentitySigner(SECRET);
+const identity = (userId: string | null, roles: string[] = []) =>
+  sign({ userId, roles, scopes: [], plan: null, expiresAt: Math.floor(Date.now() / 1000) + 600 });
+
+let database: TestDatabase;
+let server: HttpServer;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await startUsers({
+    db: database.db,
+    verifyIdentity: createIdentityVerifier(SECRET),
+    host: '127.0.0.1',
+    port: 0,
+    log: createLogger({ name: 'users-test', level: 'error' }),
+    metrics: createMetrics({ service: 'users-test' }),
+  });
+});
+afterAll(async () => {
+  await server.close({ deadlineMs: 1000 });
+  await database.drop();
+});
+
+async function post(path: string, body: unknown, token?: string): Promise<Response> {
+  return fetch(`${server.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { [IDENTITY_HEADER]: token }) },
+    body: JSON.stringify(body),
+  });
+}
+
+const ask = async (userId: string | null, query: string, variables: Record<string, unknown> = {}) =>
+  (await post('/graphql', { query, variables }, identity(userId))).json();
+
+async function principal(sub: string, email?: string) {
+  const response = await post(
+    PRINCIPAL_PATH,
+    { iss: 'https://issuer.example/', sub, email },
+    identity(null, [SERVICE_ROLE]),
+  );
+  return principalSchema.parse(await response.json());
+}
+
+describe('the principal endpoint', () => {
+  it('makes one user of a subject, however many ask first at once', async () => {
+    const sub = newId('usr');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => principal(sub, 'ada@example.com')));
+    expect(new Set(answers.map(({ userId }) => userId)).size).toBe(1);
+    expect(answers[0]).toMatchObject({ role: 'USER', plan: 'plan_free', blocked: false });
+    expect(await database.db.select().from(users).where(eq(users.subject, sub))).toHaveLength(1);
+  });
+
+  it('keeps the e-mail current, and keeps it when a token has none', async () => {
+    const sub = newId('usr');
+    const { userId } = await principal(sub, 'old@example.com');
+    await principal(sub, 'new@example.com');
+    await principal(sub);
+    expect(await ask(userId, '{ me { id email } }')).toEqual({
+      data: { me: { id: userId, email: 'new@example.com' } },
+    });
+  });
+
+  it('tells the same subject of two issuers apart', async () => {
+    const sub = newId('usr');
+    const { userId } = await principal(sub);
+    const other = await post(PRINCIPAL_PATH, { iss: 'https://other.example/', sub }, identity(null, [SERVICE_ROLE]));
+    expect(principalSchema.parse(await other.json()).userId).not.toBe(userId);
+  });
+
+  it('says that somebody is blocked', async () => {
+    const sub = newId('usr');
+    const { userId } = await principal(sub);
+    await database.db.update(users).set({ blockedAt: new Date() }).where(eq(users.id, userId));
+    expect((await principal(sub)).blocked).toBe(true);
+  });
+
+  it.each([
+    ['nobody', undefined, 401],
+    ['a person', identity(newId('usr')), 403],
+  ])('refuses %s', async (_, token, status) => {
+    const response = await post(PRINCIPAL_PATH, { iss: 'https://issuer.example/', sub: 'x' }, token);
+    expect(response.status).toBe(status);
+  });
+
+  it('refuses a body of another form', async () => {
+    const response = await post(PRINCIPAL_PATH, { iss: 5 }, identity(null, [SERVICE_ROLE]));
+    expect(response.status).toBe(400);
+  });
+});
+
+describe('the graph', () => {
+  it('refuses a request without an identity', async () => {
+    const response = await post('/graphql', { query: '{ me { id } }' });
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+  });
+
+  it('knows the viewer and nobody else', async () => {
+    const { userId } = await principal(newId('usr'));
+    const { userId: stranger } = await principal(newId('usr'));
+    const query = 'query($ids: [_Any!]!) { _entities(representations: $ids) { ... on User { id } } }';
+    const ids = [userId, stranger, newId('usr')].map((id) => ({ __typename: 'User', id }));
+    expect(await ask(userId, query, { ids })).toMatchObject({ data: { _entities: [{ id: userId }, null, null] } });
+  });
+
+  it('node answers with the viewer, and null for strangers and for what is missing or is no id', async () => {
+    const { userId } = await principal(newId('usr'));
+    const { userId: stranger } = await principal(newId('usr'));
+    const node = (id: string) => ask(userId, 'query($id: ID!) { node(id: $id) { __typename id } }', { id });
+    expect(await node(userId)).toEqual({ data: { node: { __typename: 'User', id: userId } } });
+    for (const id of [stranger, newId('voi'), newId('gen'), 'voi_nonsense', '', "'; drop table users.users"]) {
+      expect(await node(id)).toEqual({ data: { node: null } });
+    }
+  });
+
+  it('renames the viewer', async () => {
+    const { userId } = await principal(newId('usr'));
+    const rename =
+      'mutation($input: UpdateProfileInput!) { updateProfile(input: $input) { user { displayName } errors { code path message } } }';
+    const renamed = async (displayName: string | null) => ask(userId, rename, { input: { displayName } });
+    expect(await renamed('  Ada 👩‍💻 ')).toEqual({
+      data: { updateProfile: { user: { displayName: 'Ada 👩‍💻' }, errors: [] } },
+    });
+    for (const [sent, code] of [
+      ['   ', 'TOO_SHORT'],
+      ['x'.repeat(81), 'TOO_LONG'],
+      ['x'.repeat(2_000_000), 'TOO_LONG'],
+      ['a\u0000b', 'INVALID_CHARACTERS'],
+    ] as const) {
+      expect(await renamed(sent)).toMatchObject({
+        data: { updateProfile: { user: null, errors: [{ code, path: ['input', 'displayName'] }] } },
+      });
+    }
+    expect(await ask(userId, '{ me { displayName } }')).toEqual({ data: { me: { displayName: 'Ada 👩‍💻' } } });
+    expect(await renamed(null)).toEqual({ data: { updateProfile: { user: { displayName: null }, errors: [] } } });
+  });
+});
