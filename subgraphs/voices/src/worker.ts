@@ -6,7 +6,7 @@ import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
-import { createLocalEngine } from '@timbre/speech/local/create-local-engine';
+import { createLocalEngine } from '@timbre/speech/local/local-engine';
 import { sql } from 'drizzle-orm';
 import { parseVoicesEnv } from './env.ts';
 import { runJobs } from './run-jobs.ts';

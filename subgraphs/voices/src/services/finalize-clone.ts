@@ -1,6 +1,7 @@
-import type { Tx } from '@timbre/db/client';
+import type { Db, Tx } from '@timbre/db/client';
 import { withIdempotency } from '@timbre/db/idempotency';
 import { voicesIdempotency } from '@timbre/db/voices/tables';
+import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { findConsents } from '../repos/consents.ts';
 import { findSamples } from '../repos/samples.ts';
@@ -14,6 +15,9 @@ import { announce, type Resources } from './resources.ts';
 import { requireSlot } from './slots.ts';
 import { acceptRecording, missingRecording, type Expected } from './uploads.ts';
 import { checkKey, Problems } from './validation.ts';
+
+const OPERATION = 'finalizeVoiceClone';
+const startedSchema = z.object({ voiceId: z.string() });
 
 const VOICE_ID = ['voiceId'];
 const CONSENT_RECORDING = ['consent', 'recording'];
@@ -37,13 +41,16 @@ export async function finalizeClone(
   problems.throwIfAny();
 
   const found = await ownVoice(db, viewerId, voiceId, VOICE_ID);
+  // A key that started another voice conflicts, whatever else this one still lacks.
+  const used = await voiceStartedBy(db, viewerId, key);
+  if (used !== null && used !== voiceId) throw keyConflict(['idempotencyKey']);
   const received = isOpen(found) ? await receive(resources, found) : null;
   const started = await db
     .transaction((tx) =>
       withIdempotency(
         tx,
         voicesIdempotency,
-        { userId: viewerId, operation: 'finalizeVoiceClone', key, input: { voiceId }, result: z.null() },
+        { userId: viewerId, operation: OPERATION, key, input: { voiceId }, result: startedSchema },
         () => start(resources, tx, viewerId, voiceId, received),
       ),
     )
@@ -56,6 +63,15 @@ export async function finalizeClone(
   if (started.kind === 'conflict') throw keyConflict(['idempotencyKey']);
   if (!started.replayed) await announce(bus, voiceId);
   return ownVoice(db, viewerId, voiceId, VOICE_ID);
+}
+
+async function voiceStartedBy(db: Db, viewerId: string, key: string): Promise<string | null> {
+  const { userId, operation, key: keyColumn, result } = voicesIdempotency;
+  const [row] = await db
+    .select({ result })
+    .from(voicesIdempotency)
+    .where(and(eq(userId, viewerId), eq(operation, OPERATION), eq(keyColumn, key)));
+  return row === undefined ? null : startedSchema.parse(row.result).voiceId;
 }
 
 interface Received {
@@ -107,7 +123,7 @@ async function start(
   viewerId: string,
   voiceId: string,
   received: Received | null,
-): Promise<{ result: null; remember: true }> {
+): Promise<{ result: z.infer<typeof startedSchema>; remember: true }> {
   const voice = await holdOwnVoice(tx, viewerId, voiceId, VOICE_ID);
   const [consent = null] = await findConsents(tx, viewerId, [voiceId]);
   if (isOpen(voice)) requireReceived(voice, consent, received);
@@ -122,7 +138,7 @@ async function start(
   }
   await updateLockedVoice(tx, voiceId, { status: 'PROCESSING', fitting: 0, failure: null });
   await jobs.enqueue(tx, 'voices.fit', { voiceId }, { group: { id: viewerId } });
-  return { result: null, remember: true };
+  return { result: { voiceId }, remember: true };
 }
 
 function requireReceived(voice: VoiceRow, consent: ConsentRow | null, received: Received | null): void {
