@@ -1,6 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from './errors.ts';
 
+/** How long a client may go on sending what was refused already. */
+const LINGER_MS = 500;
+
+/**
+ * A request's body as it arrives. Unlike iterating over the request itself, stopping early leaves
+ * the connection open, so that the refusal can be sent.
+ */
+export async function* bodyParts(req: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+  for await (const part of req.iterator({ destroyOnReturn: false })) {
+    if (!Buffer.isBuffer(part)) throw new TypeError('A request body is made of bytes.');
+    yield part;
+  }
+}
+
 /**
  * The whole body of a request.
  * @throws AppError PAYLOAD_TOO_LARGE, as early as the announced length allows.
@@ -10,7 +24,7 @@ export async function readBody(req: IncomingMessage, maxBytes: number): Promise<
   if (announced > maxBytes) throw tooLarge(maxBytes, announced);
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of req as AsyncIterable<Buffer>) {
+  for await (const part of bodyParts(req)) {
     size += part.length;
     if (size > maxBytes) throw tooLarge(maxBytes, size);
     parts.push(part);
@@ -41,12 +55,27 @@ export function sendJson(
   headers: Record<string, string> = {},
 ): void {
   const text = JSON.stringify(body);
+  const { req } = res;
+  const refused = status >= 400 && !req.complete;
   res.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
+    // What is left of the body will not be read, so the connection cannot be used again.
+    ...(refused ? { connection: 'close' } : {}),
     ...headers,
   });
-  res.end(text);
+  if (!refused) {
+    res.end(text);
+    return;
+  }
+  // Closing at once would reset the connection under the client, which then never sees the answer.
+  res.write(text);
+  const end = () => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  req.once('end', end).once('close', end).resume();
 }
 
 /** The answer of our plain HTTP endpoints: `{"error": {"code", "message", "details"?}}`. */

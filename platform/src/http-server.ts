@@ -133,8 +133,6 @@ function fail(res: ServerResponse, error: unknown, log: Logger): void {
     res.destroy();
     return;
   }
-  // The rest of a refused body is not worth reading.
-  res.setHeader('connection', 'close');
   sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'));
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Bus } from './bus/bus.ts';
@@ -27,6 +28,8 @@ export interface Services {
   close(): Promise<void>;
 }
 
+const REDIS_PATIENCE_MS = 3_000;
+
 export type ServicesEnv = Pick<
   ServiceEnv,
   | 'DATA_DIR'
@@ -42,7 +45,7 @@ export type ServicesEnv = Pick<
 /** An unset variable selects the embedded part, a set one the real one; nothing else changes. */
 export async function openServices(env: ServicesEnv, options: { log: Logger }): Promise<Services> {
   const { log } = options;
-  const redis = env.REDIS_URL === undefined ? undefined : openRedis(env.REDIS_URL, log);
+  const redis = env.REDIS_URL === undefined ? undefined : await openRedis(env.REDIS_URL, log);
   const bus =
     env.REDIS_URL === undefined
       ? createPostgresBus({ url: env.DATABASE_URL, log })
@@ -77,8 +80,12 @@ export async function openStorage(env: ServicesEnv, log: Logger): Promise<Pick<S
   return { store, media: createMediaHandler({ store, signer, log }) };
 }
 
-function openRedis(url: string, log: Logger): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 1, enableOfflineQueue: true, connectionName: 'timbre' });
+/** Waits a little for the first connection; cache and limiter get along without one. */
+async function openRedis(url: string, log: Logger): Promise<Redis> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 1, connectionName: 'timbre' });
   redis.on('error', (error: unknown) => log.warn({ err: error }, 'redis'));
+  await once(redis, 'ready', { signal: AbortSignal.timeout(REDIS_PATIENCE_MS) }).catch(() => {
+    log.warn('redis is not there yet');
+  });
   return redis;
 }

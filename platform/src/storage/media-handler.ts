@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, isAppError } from '../errors.ts';
-import { sendError, sendJson } from '../http-body.ts';
+import { bodyParts, sendError, sendJson } from '../http-body.ts';
 import type { HttpHandler } from '../http-server.ts';
 import type { Logger } from '../logger.ts';
 import type { FsStore } from './fs-store.ts';
@@ -94,13 +94,7 @@ export function createMediaHandler(options: MediaHandlerOptions): HttpHandler {
         return;
       }
       if (!isAppError(error)) log.error({ err: error }, 'media request failed');
-      // What is left of a refused body is not read; the connection cannot be used again.
-      const headers: Record<string, string> = req.complete ? {} : { connection: 'close' };
-      sendError(
-        res,
-        isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'),
-        headers,
-      );
+      sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'));
     }
   };
 }
@@ -130,7 +124,7 @@ function checkHeaders(req: IncomingMessage, claim: UploadClaim): void {
 /** Chunked bodies announce no length: stop at the first byte too many. */
 async function* limited(req: IncomingMessage, maxBytes: number): AsyncGenerator<Buffer, void, undefined> {
   let size = 0;
-  for await (const part of req as AsyncIterable<Buffer>) {
+  for await (const part of bodyParts(req)) {
     size += part.length;
     if (size > maxBytes) {
       throw new AppError('PAYLOAD_TOO_LARGE', `This URL takes ${maxBytes} bytes; more were sent.`, {

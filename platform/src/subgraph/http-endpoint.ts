@@ -81,12 +81,12 @@ export async function createHttpEndpoint<Context extends BaseContext>(
         for await (const part of response.body.asyncIterator) res.write(part);
         res.end();
       } catch (error) {
-        if (res.headersSent || req.destroyed) {
+        if (res.headersSent || res.destroyed) {
           res.destroy();
           return;
         }
         const status = isAppError(error) ? httpStatusOf(error.code) : 500;
-        sendJson(res, status, { errors: [maskError(error, { requestId, log: requestLog })] }, { connection: 'close' });
+        sendJson(res, status, { errors: [maskError(error, { requestId, log: requestLog })] });
       }
     });
   }

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createSourceEventStream, execute, GraphQLError, parse, validate } from 'graphql';
-import type { ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLSchema } from 'graphql';
+import type { DocumentNode, ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLSchema } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { AppError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { maskError } from '../graphql-errors.ts';
 import type { MaskOptions } from '../graphql-errors.ts';
 import type { IdentityVerifier } from '../identity.ts';
@@ -56,9 +57,9 @@ export function createWsEndpoint<Context extends object>(options: WsEndpointOpti
         try {
           const token = typeof extensions.identity === 'string' ? extensions.identity : undefined;
           const identity = options.verifyIdentity(token);
-          const document = parse(payload.query);
+          const document = parseDocument(payload.query);
           const errors = validate(schema, document);
-          if (errors.length > 0) return errors;
+          if (errors.length > 0) return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
           const controller = new AbortController();
           const newContext = () => options.createContext({ identity, ...scope, signal: controller.signal });
           const args: ExecutionArgs = {
@@ -152,6 +153,24 @@ async function subscribe<Context extends object>(
     },
   };
   return results;
+}
+
+function parseDocument(query: string): DocumentNode {
+  try {
+    return parse(query);
+  } catch (error) {
+    throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error;
+  }
+}
+
+function withCode(error: GraphQLError, code: ErrorCode): GraphQLError {
+  const { message, nodes, source, positions } = error;
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    extensions: { code },
+  });
 }
 
 function toError(error: unknown): Error {

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { IDENTITY_HEADER } from './identity.ts';
+import { createLogger } from './logger.ts';
+
+function logged(write: (log: ReturnType<typeof createLogger>) => void): string {
+  const lines: string[] = [];
+  write(createLogger({ name: 'test', level: 'info', stream: { write: (line) => void lines.push(line) } }));
+  return lines.join('');
+}
+
+const jwt = `eyJhbGciOiJFUzI1NiJ9.${'a'.repeat(40)}.${'b'.repeat(40)}`;
+
+test('credentials do not reach the log, whether as fields or inside a text', () => {
+  const text = logged((log) => {
+    log.info(
+      { headers: { authorization: 'Bearer hunter2hunter2', cookie: 'sid=hunter2', [IDENTITY_HEADER]: 'v1.hunter2' } },
+      'a',
+    );
+    log.info({ req: { headers: { authorization: 'Basic hunter2' } }, token: 'hunter2', password: 'hunter2' }, 'b');
+    log.info(`GET /media/k?expires=1&signature=hunter2hunter2 with Bearer hunter2hunter2`);
+    log.error({ err: new Error('connect postgres://timbre:hunter2@db:5432/timbre failed') }, 'c');
+    log.info({ deep: { er: { url: 'https://s3/k?X-Amz-Signature=hunter2&X-Amz-Credential=hunter2%2Fx' } } }, jwt);
+  });
+  expect(text).not.toContain('hunter2');
+  expect(text).not.toContain(jwt);
+  expect(text.split('\n').filter(Boolean)).toHaveLength(5);
+});
+
+test('everything else is kept', () => {
+  const text = logged((log) => log.child({ requestId: 'r-1' }).info({ voiceId: 'voi_1' }, 'fitted'));
+  expect(JSON.parse(text)).toMatchObject({ name: 'test', requestId: 'r-1', voiceId: 'voi_1', msg: 'fitted' });
+});
