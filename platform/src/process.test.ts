@@ -7,15 +7,19 @@ const program = fileURLToPath(new URL('testing/tiny-service.ts', import.meta.url
 
 function run(env: Record<string, string>) {
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
   let output = '';
   const up = Promise.withResolvers<void>();
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
+    stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       if (output.includes('up\n')) up.resolve();
     });
   }
-  const exited = once(child, 'close').then(([code]) => ({ code: Number(code), output }));
+  // Not `close`: after a disconnect Node does not emit it.
+  const exited = Promise.all([once(child, 'exit'), once(child.stdout, 'end'), once(child.stderr, 'end')]).then(
+    ([[code]]) => ({ code: Number(code), output }),
+  );
   return { child, up: up.promise, exited };
 }
 
