@@ -3,10 +3,9 @@ import { AppError } from '@timbre/platform/errors';
 import type { RequestContext } from '@timbre/platform/subgraph-server';
 import { requireViewer } from '@timbre/platform/viewer';
 import { createLoaders, type Loaders } from './loaders.ts';
-import type { UserRow } from './rows.ts';
+import type { NodeRef, UserRow } from './rows.ts';
 import { findNode, type UserNode } from './services/find-node.ts';
 import { type ProfileChange, type ProfileResult, updateProfile } from './services/update-profile.ts';
-import type { NodeRef } from './rows.ts';
 
 export interface Context extends RequestContext {
   loaders: Loaders;
@@ -29,7 +28,11 @@ export function createContextFactory(db: Db): (base: RequestContext) => Context 
       loaders,
       viewer,
       findNode: async (id) => findNode(db, loaders, requireViewer(base.identity), id),
-      updateProfile: async (change) => updateProfile(db, await viewer(), change),
+      async updateProfile(change) {
+        const { id } = await viewer();
+        loaders.user.clear(id); // a later field of the same mutation sees the change
+        return updateProfile(db, id, change);
+      },
     };
   };
 }

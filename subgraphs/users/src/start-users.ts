@@ -7,8 +7,8 @@ import type { Metrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
-import { principalRoute } from './principal-route.ts';
 import { resolvers } from './resolvers/index.ts';
+import { principalRoute } from './routes/principal.ts';
 
 export interface UsersOptions {
   db: Db;
@@ -19,17 +19,15 @@ export interface UsersOptions {
   metrics: Metrics;
 }
 
-/** The subgraph over its database, which stays the caller's to close. */
-export function startUsers({ db, ...options }: UsersOptions): Promise<HttpServer> {
+/** The subgraph over a database that stays the caller's to close. */
+export async function startUsers({ db, ...options }: UsersOptions): Promise<HttpServer> {
   return startSubgraph({
     ...options,
     name: 'users',
     typeDefs: readFileSync(new URL('../../../schema/users.graphql', import.meta.url), 'utf8'),
     resolvers,
     createContext: createContextFactory(db),
+    ready: async () => void (await db.execute(sql`select 1`)),
     routes: [principalRoute(db, options.verifyIdentity)],
-    async ready() {
-      await db.execute(sql`select 1`);
-    },
   });
 }

@@ -1,6 +1,6 @@
 import type { UserResolvers } from '../generated/types.ts';
 
 export const User: UserResolvers = {
-  // Other people are known by their id alone, so that what refers to them does not fail; `me` and `node` give one's own.
+  // Other people answer like missing ones: the loader gives nobody but the viewer.
   __resolveReference: ({ id }, { loaders }) => loaders.user.load(id),
 };

@@ -15,20 +15,18 @@ export async function findNode(
   viewerId: string,
   id: string,
 ): Promise<UserNode | NodeRef | null> {
-  switch (idType(id)) {
-    case 'usr': {
-      const user = await loaders.user.load(id);
-      return user === null ? null : { __typename: 'User', ...user };
-    }
-    case 'voi': {
-      const voice = await readVisibleVoice(db, viewerId, id);
-      return voice === null ? null : { __typename: 'Voice', ...voice };
-    }
-    case 'gen': {
-      const generation = await readOwnGeneration(db, viewerId, id);
-      return generation === null ? null : { __typename: 'Generation', ...generation };
-    }
-    default:
-      return null;
+  const type = idType(id);
+  if (type === 'usr') {
+    const user = await loaders.user.load(id);
+    return user === null ? null : { __typename: 'User', ...user };
   }
+  if (type === 'voi') {
+    const voice = await readVisibleVoice(db, viewerId, id);
+    return voice === null ? null : { __typename: 'Voice', ...voice };
+  }
+  if (type === 'gen') {
+    const generation = await readOwnGeneration(db, viewerId, id);
+    return generation === null ? null : { __typename: 'Generation', ...generation };
+  }
+  return null;
 }

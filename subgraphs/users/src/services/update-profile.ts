@@ -1,5 +1,6 @@
 import type { Db } from '@timbre/db/client';
-import { updateDisplayName } from '../repos/users.ts';
+import { checkText, type TextRule } from '@timbre/platform/check-text';
+import { findUsers, updateDisplayName } from '../repos/users.ts';
 import type { UserRow } from '../rows.ts';
 
 export interface ProfileChange {
@@ -18,28 +19,13 @@ export interface ProfileResult {
   errors: Refusal[];
 }
 
-const MAX_GRAPHEMES = 80;
-/** A grapheme may be arbitrarily many code units; a family emoji has 11, a name's never this many. */
-const MAX_CODE_UNITS = 1000;
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+const DISPLAY_NAME: TextRule = { what: 'The display name', min: 1, max: 80 };
 
-/** @throws nothing for what the caller can mend: that is in `errors`. */
-export async function updateProfile(db: Db, viewer: UserRow, change: ProfileChange): Promise<ProfileResult> {
-  if (change.displayName === undefined) return { user: viewer, errors: [] };
-  const displayName = change.displayName?.trim() ?? null;
-  const refusal = displayName === null ? null : checkDisplayName(displayName);
-  if (refusal !== null) return { user: null, errors: [refusal] };
-  return { user: await updateDisplayName(db, viewer.id, displayName), errors: [] };
-}
-
-function checkDisplayName(name: string): Refusal | null {
-  const path = ['input', 'displayName'];
-  if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(name)) {
-    const message = 'A display name has no control characters and no line breaks.';
-    return { message, code: 'DISPLAY_NAME_CHARACTERS', path };
-  }
-  const length = name.length > MAX_CODE_UNITS ? name.length : [...graphemes.segment(name)].length;
-  if (length >= 1 && length <= MAX_GRAPHEMES) return null;
-  const message = `A display name has 1 to ${MAX_GRAPHEMES} characters; ${length} were sent.`;
-  return { message, code: 'DISPLAY_NAME_LENGTH', path };
+/** What the caller can mend is in `errors`, and then nothing has changed. */
+export async function updateProfile(db: Db, viewerId: string, { displayName }: ProfileChange): Promise<ProfileResult> {
+  if (displayName === undefined) return { user: (await findUsers(db, [viewerId]))[0] ?? null, errors: [] };
+  if (displayName === null) return { user: await updateDisplayName(db, viewerId, null), errors: [] };
+  const { text, problems } = checkText(displayName, DISPLAY_NAME);
+  const errors = problems.map((problem) => ({ ...problem, path: ['input', 'displayName'] }));
+  return { user: errors.length > 0 ? null : await updateDisplayName(db, viewerId, text), errors };
 }

@@ -1,0 +1,26 @@
+import type { Db } from '@timbre/db/client';
+import type { Bus } from '@timbre/platform/bus/bus';
+import type { RequestContext } from '@timbre/platform/subgraph-server';
+import { createLoaders, type Loaders } from './loaders.ts';
+import type { QuotaRow } from './rows.ts';
+import { followQuota } from './services/follow-quota.ts';
+
+export interface Context extends RequestContext {
+  /** Null for the anonymous caller. */
+  viewerId: string | null;
+  loaders: Loaders;
+  /** Ends with the subscription. */
+  followQuota: (userId: string) => AsyncGenerator<QuotaRow, void>;
+}
+
+export function createContextFactory(db: Db, bus: Bus): (base: RequestContext) => Context {
+  return (base) => {
+    const viewerId = base.identity.userId;
+    return {
+      ...base,
+      viewerId,
+      loaders: createLoaders(db, viewerId),
+      followQuota: (userId) => followQuota({ db, bus, userId, signal: base.signal }),
+    };
+  };
+}

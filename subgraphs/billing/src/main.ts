@@ -1,0 +1,31 @@
+import { createDb } from '@timbre/db/client';
+import { createIdentityVerifier } from '@timbre/platform/identity';
+import { createLogger } from '@timbre/platform/logger';
+import { createMetrics } from '@timbre/platform/metrics';
+import { runService } from '@timbre/platform/process';
+import { openServices } from '@timbre/platform/services';
+import { parseBillingEnv } from './env.ts';
+import { startBilling } from './start-billing.ts';
+
+await runService(async (source) => {
+  const env = parseBillingEnv(source);
+  const log = createLogger({ name: 'billing', level: env.LOG_LEVEL });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-billing' });
+  const services = await openServices(env, { log });
+  const server = await startBilling({
+    db: database.db,
+    bus: services.bus,
+    verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
+    host: env.HOST,
+    port: env.PORT,
+    log,
+    metrics: createMetrics({ service: 'billing' }),
+  });
+  return {
+    async close() {
+      await server.close();
+      await services.close();
+      await database.close();
+    },
+  };
+});

@@ -1,0 +1,7 @@
+import { findPlan } from '@timbre/db/billing/plans';
+import type { PlanResolvers } from '../generated/types.ts';
+
+export const Plan: PlanResolvers = {
+  __resolveReference: ({ id }) => findPlan(id),
+  formats: ({ formats }) => [...formats],
+};
