@@ -1,7 +1,15 @@
 import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
+import { generations, renderings } from '@timbre/db/tts/tables';
 import { users } from '@timbre/db/users/tables';
+import { voices } from '@timbre/db/voices/tables';
 import type { HttpServer } from '@timbre/platform/http-server';
-import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER, SERVICE_ROLE } from '@timbre/platform/identity';
+import {
+  createIdentitySigner,
+  createIdentityVerifier,
+  type Identity,
+  IDENTITY_HEADER,
+  SERVICE_ROLE,
+} from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
@@ -123,6 +131,70 @@ describe('the graph', () => {
     for (const id of [stranger, newId('voi'), newId('gen'), 'voi_nonsense', '', "'; drop table users.users"]) {
       expect(await node(id)).toEqual({ data: { node: null } });
     }
+  });
+
+  it('node answers with voices and generations the viewer may see, as references', async () => {
+    const [{ userId }, { userId: stranger }] = [await principal(newId('usr')), await principal(newId('usr'))];
+    const [library, own] = [newId('voi'), newId('voi')];
+    const generation = newId('gen');
+    const common = { status: 'AWAITING_UPLOAD', name: 'A voice' } as const;
+    await database.db.insert(voices).values([
+      { id: library, kind: 'PREMADE', ...common },
+      { id: own, kind: 'CLONED_INSTANT', ownerId: userId, ...common },
+    ]);
+    const rendering = newId('evt');
+    await database.db.insert(renderings).values({ id: rendering, ownerId: userId, contentHash: 'x' });
+    await database.db.insert(generations).values({
+      id: generation,
+      ownerId: userId,
+      renderingId: rendering,
+      voiceId: own,
+      voiceRevision: 1,
+      modelId: 'local-1',
+      format: 'MP3_44100_128',
+      speed: 1,
+      text: 'Hello',
+      characters: 5,
+      microCreditsPerCharacter: 500_000,
+      state: 'QUEUED',
+      chunksTotal: 1,
+    });
+    const query = 'query($id: ID!) { node(id: $id) { __typename id } }';
+    const expected = (id: string, __typename: string) => ({ data: { node: { __typename, id } } });
+    expect(await ask(userId, query, { id: library })).toEqual(expected(library, 'Voice'));
+    expect(await ask(stranger, query, { id: library })).toEqual(expected(library, 'Voice'));
+    expect(await ask(userId, query, { id: own })).toEqual(expected(own, 'Voice'));
+    expect(await ask(userId, query, { id: generation })).toEqual(expected(generation, 'Generation'));
+    for (const id of [own, generation]) expect(await ask(stranger, query, { id })).toEqual({ data: { node: null } });
+  });
+
+  it.each(['{ me { id } }', '{ node(id: "x") { id } }', 'mutation { updateProfile(input: {}) { errors { code } } }'])(
+    'is closed to the anonymous: %s',
+    async (query) => {
+      const answer = await ask(null, query);
+      expect(answer).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+    },
+  );
+
+  it.each([
+    ['forged', createIdentitySigner('some other secret, just as long')],
+    ['expired', (who: Identity) => sign({ ...who, expiresAt: 1 })],
+  ])('refuses an identity that is %s', async (_, make) => {
+    const who = { userId: newId('usr'), roles: [], scopes: [], plan: null, expiresAt: 4_000_000_000 };
+    expect((await post('/graphql', { query: '{ me { id } }' }, make(who))).status).toBe(401);
+  });
+
+  it('a change is seen by what follows it in the same mutation', async () => {
+    const { userId } = await principal(newId('usr'));
+    const answer = await ask(
+      userId,
+      `mutation {
+        first: updateProfile(input: { displayName: "One" }) { user { displayName } }
+        second: updateProfile(input: {}) { user { displayName } }
+      }`,
+    );
+    const user = { displayName: 'One' };
+    expect(answer).toEqual({ data: { first: { user }, second: { user } } });
   });
 
   it('renames the viewer', async () => {
