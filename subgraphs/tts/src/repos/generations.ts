@@ -1,12 +1,18 @@
 import type { Db, DbOrTx, Tx } from '@timbre/db/client';
 import { generations, renderings } from '@timbre/db/tts/tables';
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { GenerationRow } from '../rows.ts';
 
 const { text: _text, ...shown } = getTableColumns(generations);
 
 /** The columns of a {@link GenerationRow}, for every query that reads generations joined with their renderings. */
 export const generationColumns = { generation: shown, rendering: getTableColumns(renderings) };
+
+// `for update of` takes a name without a schema, which drizzle writes for an alias alone.
+const locked = alias(generations, 'locked');
+const { text: _lockedText, ...lockedShown } = getTableColumns(locked);
+const lockedColumns = { generation: lockedShown, rendering: getTableColumns(renderings) };
 
 interface Joined {
   generation: Omit<GenerationRow, 'rendering'>;
@@ -45,11 +51,11 @@ export async function readTexts(db: DbOrTx, ids: readonly string[]): Promise<(st
 /** The generation with its row locked: what changes its state, its chunks or its events goes through here first. */
 export async function lockGeneration(tx: Tx, id: string): Promise<GenerationRow | null> {
   const [row] = await tx
-    .select(generationColumns)
-    .from(generations)
-    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
-    .where(eq(generations.id, id))
-    .for('update', { of: generations });
+    .select(lockedColumns)
+    .from(locked)
+    .innerJoin(renderings, eq(renderings.id, locked.renderingId))
+    .where(eq(locked.id, id))
+    .for('update', { of: locked });
   return row ? toGenerationRow(row) : null;
 }
 
@@ -60,12 +66,12 @@ export async function lockOwnGenerations(
   ids: readonly string[],
 ): Promise<Map<string, GenerationRow>> {
   const rows = await tx
-    .select(generationColumns)
-    .from(generations)
-    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
-    .where(and(inArray(generations.id, [...ids]), eq(generations.ownerId, viewerId)))
-    .orderBy(generations.id)
-    .for('update', { of: generations });
+    .select(lockedColumns)
+    .from(locked)
+    .innerJoin(renderings, eq(renderings.id, locked.renderingId))
+    .where(and(inArray(locked.id, [...ids]), eq(locked.ownerId, viewerId)))
+    .orderBy(locked.id)
+    .for('update', { of: locked });
   return new Map(rows.map((row) => [row.generation.id, toGenerationRow(row)]));
 }
 

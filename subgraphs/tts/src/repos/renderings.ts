@@ -1,6 +1,6 @@
 import type { DbOrTx, Tx } from '@timbre/db/client';
 import { audioCache, generations, renderings } from '@timbre/db/tts/tables';
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import type { RenderingRow } from '../rows.ts';
 
 export async function insertRendering(tx: Tx, row: typeof renderings.$inferInsert): Promise<void> {
@@ -21,12 +21,19 @@ export async function updateRendering(
  */
 export async function lockCachedRendering(tx: Tx, ownerId: string, contentHash: string): Promise<RenderingRow | null> {
   const [row] = await tx
-    .select({ rendering: renderings })
-    .from(audioCache)
-    .innerJoin(renderings, eq(renderings.id, audioCache.renderingId))
-    .where(and(eq(audioCache.ownerId, ownerId), eq(audioCache.contentHash, contentHash)))
-    .for('share', { of: renderings });
-  return row?.rendering ?? null;
+    .select(getTableColumns(renderings))
+    .from(renderings)
+    .where(
+      inArray(
+        renderings.id,
+        tx
+          .select({ id: audioCache.renderingId })
+          .from(audioCache)
+          .where(and(eq(audioCache.ownerId, ownerId), eq(audioCache.contentHash, contentHash))),
+      ),
+    )
+    .for('share');
+  return row ?? null;
 }
 
 export async function isCached(db: DbOrTx, ownerId: string, contentHash: string): Promise<boolean> {

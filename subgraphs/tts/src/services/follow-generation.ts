@@ -5,6 +5,7 @@ import { isId } from '@timbre/platform/ids';
 import { readEventsAfter, type StoredEvent } from '../repos/events.ts';
 import { readOwnGenerations } from '../repos/generations.ts';
 import type { EventRow, GenerationRow } from '../rows.ts';
+import { rootCause } from '../pipeline/patiently.ts';
 import { atLeast } from './bounds.ts';
 import type { Deps } from './deps.ts';
 import { toEventRows } from './event-rows.ts';
@@ -86,7 +87,7 @@ async function insistently<T>({ log }: Deps, signal: AbortSignal, read: () => Pr
     try {
       return await read();
     } catch (error) {
-      log.warn({ err: error }, 'events could not be read; trying again');
+      log.warn({ err: rootCause(error) }, 'events could not be read; trying again');
       await delay(wait, undefined, { signal }).catch(() => {});
     }
   }

@@ -51,17 +51,17 @@ export async function generateSpeech(deps: Deps, viewerId: string, request: Gene
   return startOnce(deps, viewerId, call, (tx) => start(deps, tx, viewerId, request));
 }
 
-/** Runs `start` under an idempotency key in one transaction and turns refusals into what the payload says. */
+/** Runs `work` under an idempotency key in one transaction and turns refusals into what the payload says. */
 export async function startOnce(
   deps: Deps,
   viewerId: string,
   call: Parameters<typeof withIdempotency<z.infer<typeof startedResult>>>[2],
-  start: (tx: Tx) => Promise<string>,
+  work: (tx: Tx) => Promise<string>,
 ): Promise<Started> {
   try {
     const outcome = await deps.db.transaction((tx) =>
       withIdempotency(tx, ttsIdempotency, call, async () => ({
-        result: { generationId: await start(tx) },
+        result: { generationId: await work(tx) },
         remember: true,
       })),
     );

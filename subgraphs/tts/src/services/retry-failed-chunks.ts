@@ -48,10 +48,12 @@ async function restart({ jobs, models }: Deps, tx: Tx, viewerId: string, id: str
   const credits = priceOf(characters, rate) - priceOf(charactersDone, rate);
   const queued = await admit(tx, { ownerId: viewerId, generationId: id, credits, plan });
 
-  const [first = 0] = await requeueFailedChunks(tx, renderingId);
-  const kept = first === 0 ? [] : (await readChunksFrom(tx, renderingId, 0, first)).slice(0, first);
-  const joinedSamples = kept.reduce((sum, chunk) => sum + (chunk.sampleCount ?? 0), 0);
-  await updateRendering(tx, renderingId, { joinedChunks: first, joinedSamples });
+  const [first] = await requeueFailedChunks(tx, renderingId);
+  if (first !== undefined) {
+    const kept = await readChunksFrom(tx, renderingId, 0, first);
+    const joinedSamples = kept.reduce((sum, chunk) => sum + (chunk.sampleCount ?? 0), 0);
+    await updateRendering(tx, renderingId, { joinedChunks: first, joinedSamples });
+  }
   await updateGeneration(tx, id, {
     state: 'QUEUED',
     runToken: null,

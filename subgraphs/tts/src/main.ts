@@ -1,0 +1,37 @@
+import { createDb } from '@timbre/db/client';
+import { createJobs } from '@timbre/db/jobs';
+import { createIdentityVerifier } from '@timbre/platform/identity';
+import { createLogger } from '@timbre/platform/logger';
+import { createMetrics } from '@timbre/platform/metrics';
+import { runService } from '@timbre/platform/process';
+import { openServices } from '@timbre/platform/services';
+import { parseServerEnv } from './env.ts';
+import { loadModelCatalogue } from './model-catalogue.ts';
+import { startTts } from './start-tts.ts';
+
+await runService(async (source) => {
+  const env = parseServerEnv(source);
+  const log = createLogger({ name: 'tts', level: env.LOG_LEVEL });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-tts' });
+  const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-jobs', max: 1, worker: false });
+  const services = await openServices(env, { log });
+  const [catalogue] = await Promise.all([loadModelCatalogue(log), jobs.start()]);
+  const { bus, store } = services;
+  const { db } = database;
+  const server = await startTts({
+    deps: { db, jobs, bus, store, models: catalogue.models, log },
+    verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
+    host: env.HOST,
+    port: env.PORT,
+    metrics: createMetrics({ service: 'tts' }),
+  });
+  return {
+    async close() {
+      catalogue.close();
+      await server.close();
+      await jobs.stop();
+      await services.close();
+      await database.close();
+    },
+  };
+});
