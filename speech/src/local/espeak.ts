@@ -56,7 +56,7 @@ interface Worker {
   set_rate(value: number): void;
   set_pitch(value: number): void;
   set_range(value: number): void;
-  list_voices(): { languages: { name: string }[] }[];
+  list_voices(): { identifier: string; languages: { name: string }[] }[];
   /** `onAudio` stops the synthesis by returning true. */
   synthesize(text: string, onAudio: (samples: Int16Array, events: Event[]) => boolean): void;
 }
@@ -76,16 +76,23 @@ export async function loadEspeak(): Promise<Espeak> {
   const { default: create } = EspeakPackage.parse(await import(ESPEAK_PACKAGE));
   const module = await create();
   const worker = new module.eSpeakNGWorker();
-  const languages = worker
-    .list_voices()
-    .flatMap((voice) => voice.languages.slice(0, 1).map((language) => language.name));
+  // `set_voice` takes the name of a voice's file, which is not always its language's code (`en` for en-gb, `fr` for fr-fr).
+  const files = new Map(
+    worker
+      .list_voices()
+      .toReversed()
+      .flatMap(({ identifier, languages: [language] }) =>
+        language === undefined ? [] : [[language.name, identifier] as const],
+      ),
+  );
   const variants = new Set(module.FS.readdir(VARIANTS_DIRECTORY).filter((name) => /^[\w-]+$/.test(name)));
   let voice = '';
   return {
-    languages: [...new Set(languages)],
+    languages: [...files.keys()],
     variants,
     speak(text, settings) {
-      const wanted = settings.variant === '' ? settings.language : `${settings.language}+${settings.variant}`;
+      const file = files.get(settings.language) ?? settings.language;
+      const wanted = settings.variant === '' ? file : `${file}+${settings.variant}`;
       if (wanted !== voice && worker.set_voice(wanted) !== 0) {
         voice = '';
         throw new RangeError(`espeak-ng has no voice ${wanted}`);
