@@ -22,7 +22,7 @@ export function constantFlac(seconds: number, { claimed }: { claimed: boolean })
 }
 
 function constantFrame(number: number): Buffer {
-  const head = Buffer.from([0xff, 0xf8, 0x70, 0x08, ...Buffer.from(String.fromCodePoint(number), 'utf8'), 0xff, 0xfe]);
+  const head = Buffer.from([0xff, 0xf8, 0x74, 0x08, ...Buffer.from(String.fromCodePoint(number), 'utf8'), 0xff, 0xfe]);
   const frame = Buffer.concat([head, Buffer.from([crc(head, 8, 0x07), 0x00, 0x10, 0x00])]);
   const check = Buffer.alloc(2);
   check.writeUInt16BE(crc(frame, 16, 0x8005));
