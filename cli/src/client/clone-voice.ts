@@ -9,7 +9,7 @@ import {
   type VoiceJobFieldsFragment,
 } from '../generated/graphql.ts';
 import type { GraphClient } from './graph-client.ts';
-import { refuse } from './refuse.ts';
+import { refuse, UserErrors } from './refuse.ts';
 
 const MIME_TYPES: Record<string, string> = {
   '.wav': 'audio/wav',
@@ -35,7 +35,7 @@ interface CloneRequest {
  * Clones a voice as a client does it: announce the recordings, PUT them to their signed addresses, give consent,
  * finalize, then follow `voiceStatusChanged` until the voice is ready.
  *
- * @throws UserErrors when the graph refuses a step; Error with the failure's code when the job fails
+ * @throws UserErrors when the graph refuses a step, or when the job fails
  */
 export async function cloneVoice(client: GraphClient, request: CloneRequest): Promise<VoiceJobFieldsFragment> {
   const files = await Promise.all(request.recordings.map(describeRecording));
@@ -75,7 +75,7 @@ export async function cloneVoice(client: GraphClient, request: CloneRequest): Pr
   for await (const { voiceStatusChanged: voice } of client.subscribe(VoiceStatusChangedDocument, { voiceId })) {
     if (!voice) continue;
     if (voice.fitting !== null && voice.fitting !== undefined) request.onProgress?.(voice.fitting);
-    if (voice.failure) throw new Error(`Cloning failed: ${voice.failure.code}: ${voice.failure.message}`);
+    if (voice.failure) throw new UserErrors([voice.failure]);
     if (voice.status === 'READY') return voice;
   }
   throw new Error('The subscription ended before the voice was ready.');

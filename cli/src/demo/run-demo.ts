@@ -95,7 +95,7 @@ async function clone(
       bar.update(Math.round(fitting * 100), { detail: 'fitting pitch, pace and timbre' }),
   };
   const cloned = await cloneVoice(client, request).catch(async (error: unknown) => {
-    const full = error instanceof UserErrors && error.errors.some((each) => each.code === 'VOICE_LIMIT_REACHED');
+    const full = error instanceof UserErrors && error.errors.some((each) => each.code === 'VOICE_LIMIT');
     if (!full || !(await deleteOldestDemoVoice(client))) throw error;
     return cloneVoice(client, request);
   });
