@@ -3,7 +3,11 @@
  * Publish after the commit; a subscriber re-reads the database (see `hints.ts`).
  */
 export interface Bus {
-  /** @throws RangeError when channel and payload together exceed {@link MAX_MESSAGE_BYTES}. */
+  /**
+   * Resolves when the message is handed over. One that cannot be is lost and logged, not an error: the work that it
+   * tells of is committed already.
+   * @throws RangeError when channel and payload together exceed {@link MAX_MESSAGE_BYTES}.
+   */
   publish(channel: string, payload: string): Promise<void>;
   /**
    * Resolves once messages arrive. `onReconnect` is called after every gap in which messages may

@@ -105,6 +105,24 @@ test('a message that NOTIFY would refuse is refused before, with the limit', asy
   await expect(bus.publish('c:2\nc:3', 'x')).rejects.toThrow('one line');
 });
 
+test('a message that cannot be sent is lost without an error, and the next one arrives', async () => {
+  const server = await relay();
+  const bus = newBus(server.url);
+  const seen: string[] = [];
+  const marker = Promise.withResolvers<void>();
+  await newBus().subscribe('c:9', (payload) => {
+    seen.push(payload);
+    if (payload === '3') marker.resolve();
+  });
+  await bus.publish('c:9', '1');
+  server.cut();
+  await bus.publish('c:9', '2');
+  server.restore();
+  await bus.publish('c:9', '3');
+  await marker.promise;
+  expect(seen).toEqual(['1', '3']);
+});
+
 test('one subscriber that throws keeps nothing from the next', async () => {
   const bus = newBus();
   const marker = Promise.withResolvers<string>();

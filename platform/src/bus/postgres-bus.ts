@@ -1,4 +1,4 @@
-import postgres from 'postgres';
+import { Client, Pool } from 'pg';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkMessage } from './bus.ts';
@@ -8,58 +8,91 @@ import type { Subscriber } from './fan-out.ts';
 
 /** The one PostgreSQL channel; ours travel in the payload's first line, so that subscribing costs no round trip. */
 const CHANNEL = 'timbre_bus';
-const CONNECT_DEADLINE_MS = 10_000;
+const SUBSCRIBE_DEADLINE_MS = 10_000;
+const FIRST_DELAY_MS = 25;
+const LAST_DELAY_MS = 1_000;
+const CONNECT_DEADLINE_MS = 5_000;
 
-/** LISTEN/NOTIFY over one listening connection (opened by the first subscriber) and one that publishes. */
+/** LISTEN/NOTIFY over one listening connection, opened by the first subscriber, and one that publishes. */
 export function createPostgresBus(options: { url: string; log: Logger }): Bus {
   const { log } = options;
   const fanOut = new FanOut(log);
-  const sql = postgres(options.url, {
-    max: 1,
-    // A restarting server is back within a second or two: do not sit out postgres.js' default of up to 20 s.
-    backoff: (retries: number) => Math.min(0.05 * 2 ** Math.min(retries, 6), 1),
-    connection: { application_name: 'timbre-bus' },
-    onnotice: () => undefined,
-  });
+  const connection = {
+    connectionString: options.url,
+    application_name: 'timbre-bus',
+    connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+    keepAlive: true,
+  };
+  const publisher = new Pool({ ...connection, max: 1 });
+  publisher.on('error', (error) => log.debug({ err: error }, 'bus connection'));
 
-  let listening: Promise<void> | undefined;
-  let connections = 0;
+  const stop = new AbortController();
+  const listening = Promise.withResolvers<void>();
+  let listener: Client | undefined;
+  let loop: Promise<void> | undefined;
 
-  function listen(): Promise<void> {
-    listening ??= new Promise((resolve) => {
-      // postgres.js listens again by itself after a lost connection and calls `onListen` each time,
-      // so a first failure is left to its retries.
-      const onListen = () => {
-        connections += 1;
-        if (connections > 1) {
-          log.info('bus reconnected');
-          fanOut.reconnected();
-        }
-        resolve();
-      };
-      sql
-        .listen(CHANNEL, onNotify, onListen)
-        .catch((error: unknown) => log.warn({ err: error }, 'bus not connected yet'));
-    });
-    return listening;
+  /** Listens until the bus is closed, and says after every gap that messages may have been missed. */
+  async function keepListening(): Promise<void> {
+    let delay = FIRST_DELAY_MS;
+    let connectedBefore = false;
+    while (!stop.signal.aborted) {
+      try {
+        await listenOnce(() => {
+          delay = FIRST_DELAY_MS;
+          listening.resolve();
+          if (connectedBefore) {
+            log.info('bus reconnected');
+            fanOut.reconnected();
+          }
+          connectedBefore = true;
+        });
+      } catch (error) {
+        if (!isAborted(stop.signal)) log.warn({ err: error }, 'bus not connected');
+      }
+      await pause(delay, stop.signal);
+      delay = Math.min(delay * 2, LAST_DELAY_MS);
+    }
   }
 
-  function onNotify(message: string): void {
-    const end = message.indexOf('\n');
-    if (end > 0) fanOut.deliver(message.slice(0, end), message.slice(end + 1));
+  /** Resolves or rejects when the connection is gone. */
+  async function listenOnce(onListening: () => void): Promise<void> {
+    const client = new Client(connection);
+    const ended = new Promise<void>((resolve) => {
+      client.once('end', resolve);
+      client.on('error', () => resolve());
+    });
+    client.on('notification', ({ payload = '' }) => {
+      const end = payload.indexOf('\n');
+      if (end > 0) fanOut.deliver(payload.slice(0, end), payload.slice(end + 1));
+    });
+    listener = client;
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      onListening();
+      await ended;
+    } finally {
+      listener = undefined;
+      await client.end().catch(() => undefined);
+    }
   }
 
   return {
     async publish(channel, payload) {
       checkMessage(channel, payload);
-      await sql.notify(CHANNEL, `${channel}\n${payload}`);
+      try {
+        await publisher.query('SELECT pg_notify($1, $2)', [CHANNEL, `${channel}\n${payload}`]);
+      } catch (error) {
+        log.warn({ err: error, channel }, 'bus message lost');
+      }
     },
 
     async subscribe(channel, onMessage, onReconnect) {
       const subscriber: Subscriber = { onMessage, onReconnect };
       fanOut.add(channel, subscriber);
+      loop ??= keepListening();
       try {
-        await within(CONNECT_DEADLINE_MS, listen());
+        await within(SUBSCRIBE_DEADLINE_MS, listening.promise);
       } catch (error) {
         fanOut.remove(channel, subscriber);
         throw error;
@@ -70,9 +103,29 @@ export function createPostgresBus(options: { url: string; log: Logger }): Bus {
     },
 
     async close() {
-      await sql.end({ timeout: 1 });
+      stop.abort();
+      await Promise.all([listener?.end().catch(() => undefined), publisher.end()]);
+      await loop;
     },
   };
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
+    return undefined;
+  });
 }
 
 async function within(milliseconds: number, work: Promise<void>): Promise<void> {

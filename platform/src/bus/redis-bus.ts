@@ -45,7 +45,11 @@ export function createRedisBus(options: { url: string; log: Logger }): Bus {
   return {
     async publish(channel, payload) {
       checkMessage(channel, payload);
-      await publisher.publish(PREFIX + channel, payload);
+      try {
+        await publisher.publish(PREFIX + channel, payload);
+      } catch (error) {
+        log.warn({ err: error, channel }, 'bus message lost');
+      }
     },
 
     async subscribe(channel, onMessage, onReconnect) {
