@@ -14,6 +14,8 @@ import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
 import type { CallContext } from './subgraphs/subgraph-transport.ts';
 import { createWsTransport } from './subgraphs/ws-transport.ts';
+import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
+import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
@@ -42,8 +44,10 @@ export interface EngineOptions {
   /** The signed identity of a principal for subgraphs; null sends none. */
   identityOf: ((principal: Principal) => string) | null;
   http?: HttpTransportOptions;
+  streams?: Pick<WsTransportOptions, 'retryAttempts' | 'maxRetryWaitMs'>;
   log: Logger;
   metrics: RouterMetrics;
+  resume: ResumeRules;
   eventQueueCapacity?: number;
 }
 
@@ -55,7 +59,11 @@ export function createEngine(options: EngineOptions): Engine {
   const streams = new Map(
     supergraph.subgraphs.map((subgraph) => [
       subgraph.name,
-      createWsTransport(subgraph, { log, onSockets: (change) => metrics.upstreamSockets.inc(change) }),
+      createWsTransport(subgraph, {
+        ...options.streams,
+        log,
+        onSockets: (change) => metrics.upstreamSockets.inc(change),
+      }),
     ]),
   );
 
@@ -93,7 +101,17 @@ export function createEngine(options: EngineOptions): Engine {
     };
   };
 
+  const execute: Engine['execute'] = async (prepared, session) => {
+    try {
+      return await executePlan(executionOf(prepared, session));
+    } catch (error) {
+      log.error({ err: error, requestId: session.requestId }, 'an operation could not be executed');
+      return { data: null, errors: [internalError(session.requestId)] };
+    }
+  };
+
   return {
+    execute,
     async prepare(request, session) {
       try {
         return await prepare(request, session.principal);
@@ -106,23 +124,16 @@ export function createEngine(options: EngineOptions): Engine {
         throw new OperationRefused([internalError(session.requestId)]);
       }
     },
-    async execute(prepared, session) {
-      try {
-        return await executePlan(executionOf(prepared, session));
-      } catch (error) {
-        log.error({ err: error, requestId: session.requestId }, 'an operation could not be executed');
-        return { data: null, errors: [internalError(session.requestId)] };
-      }
-    },
     subscribe(prepared, session) {
       const { node } = prepared.plan;
-      if (node?.kind !== 'Subscription') return this.execute(prepared, session);
+      if (node?.kind !== 'Subscription') return execute(prepared, session);
       const upstream = streams.get(node.primary.serviceName);
       if (upstream === undefined) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${node.primary.serviceName}".`);
       return subscribeOperation({
         ...executionOf(prepared, session),
         node,
         upstream,
+        resume: options.resume,
         context: contextOf(session),
         principal: session.principal,
         ...(options.eventQueueCapacity === undefined ? {} : { capacity: options.eventQueueCapacity }),

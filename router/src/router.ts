@@ -11,6 +11,8 @@ import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouterMetrics } from './metrics.ts';
 import { createPrepare } from './operations/prepare-operation.ts';
 import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
+import type { ResumeRules } from './subscriptions/resume.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
 import { createHttpHandler } from './transports/http/http-handler.ts';
@@ -37,6 +39,10 @@ export interface RouterOptions {
   cors?: CorsOptions | null;
   landingPage?: ((req: IncomingMessage) => string) | null;
   http?: HttpTransportOptions;
+  streams?: Pick<WsTransportOptions, 'retryAttempts' | 'maxRetryWaitMs'>;
+  /** Subscriptions that can go on where they were when their subgraph comes back; the others start anew. */
+  resume?: ResumeRules;
+  /** Events that may wait for one client; default 1,000. */
   eventQueueCapacity?: number;
   keepAliveMs?: number;
   log: Logger;
@@ -47,14 +53,14 @@ export interface RouterOptions {
 /** A federated GraphQL router to be mounted in any node:http server. */
 export interface Router {
   /** GraphQL over HTTP. */
-  handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   /** graphql-transport-ws. */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   registry: Registry;
   /** Closes the clients' websockets with 1001. HTTP requests in flight are the server's to wait for. */
-  drain(): Promise<void>;
+  drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 const DEFAULT_MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -89,7 +95,9 @@ export function createRouter(options: RouterOptions): Router {
     identityOf: options.identityOf ?? null,
     log,
     metrics,
+    resume: options.resume ?? {},
     ...(options.http === undefined ? {} : { http: options.http }),
+    ...(options.streams === undefined ? {} : { streams: options.streams }),
     ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
   });
   const handle = createHttpHandler({

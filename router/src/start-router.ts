@@ -133,6 +133,7 @@ function policiesOf(settings: RouterSettings, verify: VerifyToken | null): Parti
   return {
     identityOf: createIdentitySource(createIdentitySigner(settings.identitySecret)),
     csrfPrevention: true,
+    resume: { generationEvents: { argument: 'afterSequence', field: 'sequence' } },
     cors: { origins: production ? corsOrigins : [...corsOrigins, ...SANDBOX_ORIGINS] },
     landingPage: production ? null : () => page(`${publicUrl}${GRAPHQL_PATH}`, tokenCommand),
     mayIntrospect: production ? ({ scopes }) => scopes.includes(INTROSPECTION_SCOPE) : () => true,

@@ -57,14 +57,9 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   };
 
   return async (header, token) => {
+    if (keys === null) await refresh();
     if (keys === null) {
-      await refresh();
-      // What the fetch assigned is invisible to control flow analysis.
-      const fetched: KeySet | null = keys as KeySet | null;
-      if (fetched === null) {
-        throw new AppError('SERVICE_UNAVAILABLE', "Tokens cannot be verified: the issuer's keys cannot be fetched.");
-      }
-      return fetched(header, token);
+      throw new AppError('SERVICE_UNAVAILABLE', "Tokens cannot be verified: the issuer's keys cannot be fetched.");
     }
     if (now() - fetchedAt > maxAgeMs) void refresh();
     try {

@@ -7,6 +7,7 @@ import {
   isListType,
   isNonNullType,
   Kind,
+  OperationTypeNode,
 } from 'graphql';
 import type {
   FieldNode,
@@ -55,7 +56,7 @@ export function estimateCost(input: CostInput): number {
   const root = input.schema.getRootType(input.operation.operation);
   if (!root) return 0;
   const cost = selectionCost(input, root, [input.operation.selectionSet], null);
-  return cost + (input.operation.operation === 'mutation' ? MUTATION_COST : 0);
+  return cost + (input.operation.operation === OperationTypeNode.MUTATION ? MUTATION_COST : 0);
 }
 
 function selectionCost(

@@ -105,5 +105,6 @@ function executorContext({ prepared, log }: PlanExecution): ExecutorContext {
     logger: log,
     context: {},
   };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest cannot be made without Apollo Server
   return context as ExecutorContext;
 }

@@ -4,6 +4,8 @@ import type { OperationLimits } from './operation-limits.ts';
 
 /** Lists and objects in argument values nest too; no honest value comes near this many levels. */
 const VALUE_NESTING = 60;
+const OPENING: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const CLOSING: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
 /**
  * Counts tokens and nesting without recursion: the parser and the validation rules are recursive,
@@ -19,20 +21,8 @@ export function scanDocument(text: string, limits: OperationLimits): void {
   let deepest = 0;
   while (lexer.advance().kind !== TokenKind.EOF && tokens <= limits.maxTokens) {
     tokens += 1;
-    switch (lexer.token.kind) {
-      case TokenKind.BRACE_L:
-      case TokenKind.BRACKET_L:
-      case TokenKind.PAREN_L:
-        depth += 1;
-        deepest = Math.max(deepest, depth);
-        break;
-      case TokenKind.BRACE_R:
-      case TokenKind.BRACKET_R:
-      case TokenKind.PAREN_R:
-        depth -= 1;
-        break;
-      default:
-    }
+    if (OPENING.has(lexer.token.kind)) deepest = Math.max(deepest, (depth += 1));
+    else if (CLOSING.has(lexer.token.kind)) depth -= 1;
   }
   const cut = tokens > limits.maxTokens;
   if (deepest > maxNesting) throw limitExceeded('depth', limits.maxDepth, deepest, cut);

@@ -1,6 +1,6 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import { getVariableValues, print } from 'graphql';
-import type { FieldNode, GraphQLError, OperationDefinitionNode } from 'graphql';
+import type { FieldNode, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { accessKey, createAccess } from '../auth/access.ts';
 import type { Access } from '../auth/access.ts';
@@ -16,7 +16,8 @@ import { usesIntrospection } from './introspection.ts';
 import { parseDocument, selectOperation } from './parse-document.ts';
 import type { ParsedDocument } from './parse-document.ts';
 import { documentOf, planOperation } from './plan-operation.ts';
-import { OperationRefused, refusal, refusalOf } from './refusal.ts';
+import { refusal, refusalOf } from './refusal.ts';
+import type { OperationRefused } from './refusal.ts';
 
 /** What a client sends, by whatever transport; its shape has been checked, nothing else. */
 export interface OperationRequest {
@@ -35,6 +36,8 @@ export interface PreparedOperation {
   plan: QueryPlan;
   /** As they were sent: subgraphs coerce them by their own schema. */
   variables: Readonly<Record<string, unknown>>;
+  /** By the supergraph's schema, defaults included. */
+  coercedVariables: Readonly<Record<string, unknown>>;
   /** Null where cost is off. */
   estimatedCost: number | null;
 }
@@ -138,6 +141,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       shape: result.shape,
       plan: planOf(result),
       variables,
+      coercedVariables: coerced,
       estimatedCost,
     };
   }

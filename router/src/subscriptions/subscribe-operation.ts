@@ -1,6 +1,5 @@
 import type { QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { ErrorCode } from '@timbre/platform/errors';
-import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError } from 'graphql';
 import type { Principal } from '../auth/principal.ts';
 import { executePlan } from '../execution/execute-plan.ts';
@@ -9,6 +8,8 @@ import { parseSubgraphResponse } from '../subgraphs/http-transport.ts';
 import type { CallContext, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { SubscriptionTransport } from '../subgraphs/ws-transport.ts';
 import { createEventQueue } from './event-queue.ts';
+import { upstreamOperation } from './resume.ts';
+import type { ResumeRules } from './resume.ts';
 
 /**
  * Events that wait for one client before it counts as too slow. What overflows is not dropped
@@ -21,7 +22,8 @@ export interface SubscribeOptions extends Omit<PlanExecution, 'plan'> {
   upstream: SubscriptionTransport;
   context: CallContext;
   principal: Principal;
-  log: Logger;
+  /** How subscriptions go on after the subgraph was away. */
+  resume: ResumeRules;
   capacity?: number;
 }
 
@@ -52,16 +54,21 @@ export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
       .filter((name) => options.prepared.variables[name] !== undefined)
       .map((name) => [name, options.prepared.variables[name]]),
   );
+  const resumable = upstreamOperation({ operation: primary.operation, variables }, options.resume, {
+    schema: options.supergraph.schema,
+    coerced: options.prepared.coercedVariables,
+  });
   if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
   unsubscribe = upstream.subscribe(
     () => ({
-      query: primary.operation,
+      query: resumable.query,
       operationName: primary.operationName ?? null,
-      variables,
+      variables: resumable.variables(),
       extensions: { identity: context.identity(), requestId: context.requestId },
     }),
     {
       next: (event) => {
+        resumable.saw(event);
         if (queue.push(event)) return;
         fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
       },

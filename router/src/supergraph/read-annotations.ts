@@ -1,4 +1,4 @@
-import { Kind, valueFromASTUntyped } from 'graphql';
+import { isTypeDefinitionNode, Kind, valueFromASTUntyped } from 'graphql';
 import type { ConstDirectiveNode, DocumentNode, FieldDefinitionNode, InputValueDefinitionNode } from 'graphql';
 import { z } from 'zod';
 import type { AnnotationTable, FieldAnnotations, ListSize, Requirement, TypeAnnotations } from './annotations.ts';
@@ -31,24 +31,14 @@ type Annotated = { readonly directives?: readonly ConstDirectiveNode[] | undefin
 export function readAnnotations(document: DocumentNode, names: AnnotationNames): AnnotationTable {
   const types = new Map<string, TypeAnnotations>();
   for (const definition of document.definitions) {
-    switch (definition.kind) {
-      case Kind.OBJECT_TYPE_DEFINITION:
-      case Kind.INTERFACE_TYPE_DEFINITION:
-      case Kind.INPUT_OBJECT_TYPE_DEFINITION:
-      case Kind.ENUM_TYPE_DEFINITION:
-      case Kind.SCALAR_TYPE_DEFINITION:
-      case Kind.UNION_TYPE_DEFINITION: {
-        const type = {
-          requirement: requirementOf(definition, names),
-          cost: costOf(definition, names),
-          fields: 'fields' in definition ? fieldsOf(definition.fields ?? [], names) : new Map(),
-        };
-        if (type.requirement !== null || type.cost !== null || type.fields.size > 0) {
-          types.set(definition.name.value, type);
-        }
-        break;
-      }
-      default:
+    if (!isTypeDefinitionNode(definition)) continue;
+    const type = {
+      requirement: requirementOf(definition, names),
+      cost: costOf(definition, names),
+      fields: 'fields' in definition ? fieldsOf(definition.fields ?? [], names) : new Map(),
+    };
+    if (type.requirement !== null || type.cost !== null || type.fields.size > 0) {
+      types.set(definition.name.value, type);
     }
   }
   const requirements = [...types.values()]

@@ -55,16 +55,13 @@ function withoutFeatures(document: DocumentNode, features: readonly LinkedFeatur
   const owned = (name: string) => features.some((feature) => feature.owns(name));
   return visit(document, {
     enter(node) {
-      switch (node.kind) {
-        case Kind.DIRECTIVE:
-          return links.has(node) || owned(`@${node.name.value}`) ? null : undefined;
-        case Kind.DIRECTIVE_DEFINITION:
-          return owned(`@${node.name.value}`) ? null : undefined;
-        case Kind.SCALAR_TYPE_DEFINITION:
-          return owned(node.name.value) ? null : undefined;
-        default:
-          return undefined;
-      }
+      const belongs =
+        node.kind === Kind.DIRECTIVE
+          ? links.has(node) || owned(`@${node.name.value}`)
+          : node.kind === Kind.DIRECTIVE_DEFINITION
+            ? owned(`@${node.name.value}`)
+            : node.kind === Kind.SCALAR_TYPE_DEFINITION && owned(node.name.value);
+      return belongs ? null : undefined;
     },
   });
 }

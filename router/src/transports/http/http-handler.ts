@@ -3,7 +3,7 @@ import { AppError, httpStatusOf } from '@timbre/platform/errors';
 import type { ErrorCode } from '@timbre/platform/errors';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
@@ -78,10 +78,10 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
   try {
     const prepared = await engine.prepare(request, session);
     const operation = prepared.operation.operation;
-    if (operation === 'mutation' && req.method === 'GET') {
+    if (operation === OperationTypeNode.MUTATION && req.method === 'GET') {
       throw new HttpRefusal(405, 'METHOD_NOT_ALLOWED', 'A mutation needs POST.', { headers: { allow: 'POST' } });
     }
-    if (operation === 'subscription') {
+    if (operation === OperationTypeNode.SUBSCRIPTION) {
       throw new HttpRefusal(
         400,
         'BAD_REQUEST',
@@ -91,7 +91,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
     // What a client that left has started to change is brought to its end.
     const outcome = await engine.execute(
       prepared,
-      operation === 'query' ? { ...session, signal: gone.signal } : session,
+      operation === OperationTypeNode.QUERY ? { ...session, signal: gone.signal } : session,
     );
     stop({ operation, outcome: outcome.errors === undefined ? 'ok' : 'errors' });
     const { errors, data } = outcome;

@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { AppError } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, Kind } from 'graphql';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
-import type { Context } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
-import type { Extra } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Engine } from '../../engine.ts';
@@ -17,6 +12,8 @@ import type { PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import { requestIdOf } from '../request-id.ts';
 import { isAsyncIterable, observed } from './observed-stream.ts';
+import { serveSockets } from './serve-sockets.ts';
+import type { SocketServer } from './serve-sockets.ts';
 
 export interface WsHandlerOptions {
   engine: Engine;
@@ -30,12 +27,6 @@ export interface WsHandlerOptions {
   keepAliveMs?: number;
 }
 
-export interface WsHandler {
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Tells every client that the server goes away (1001) and waits until the sockets are closed. */
-  drain(): Promise<void>;
-}
-
 /** Operations of one subscribe message, between the hooks of graphql-ws. */
 interface Run {
   prepared: PreparedOperation;
@@ -43,14 +34,12 @@ interface Run {
 }
 
 const CLOSE_FORBIDDEN = 4403;
-const CLOSE_DEADLINE_MS = 5_000;
 /** A close frame has 125 bytes, two of which are the code. */
 const MAX_REASON_BYTES = 123;
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
-export function createWsHandler(options: WsHandlerOptions): WsHandler {
+export function createWsHandler(options: WsHandlerOptions): SocketServer {
   const { engine, schema, authenticate, log, metrics, maxMessageBytes, keepAliveMs = 12_000 } = options;
-  const wss = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, clientTracking: true });
   const principals = new WeakMap<object, Principal>();
   const runs = new WeakMap<object, Run>();
 
@@ -60,10 +49,10 @@ export function createWsHandler(options: WsHandlerOptions): WsHandler {
     return run;
   };
 
-  useServer<Record<string, unknown> | undefined, Partial<Extra>>(
+  return serveSockets(
     {
       async onConnect(context) {
-        const { request, socket } = extraOf(context);
+        const { request, socket } = context.extra;
         const requestId = requestIdOf(request);
         try {
           const principal = await authenticate(authorizationOf(context.connectionParams, request), requestId);
@@ -78,7 +67,7 @@ export function createWsHandler(options: WsHandlerOptions): WsHandler {
         }
       },
       async onSubscribe(context, _id, payload) {
-        const principal = principals.get(extraOf(context).socket);
+        const principal = principals.get(context.extra.socket);
         if (principal === undefined) return [errorOf('UNAUTHENTICATED', 'Nobody has been authenticated.')];
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           return [errorOf('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: connect again with a new one.')];
@@ -111,37 +100,8 @@ export function createWsHandler(options: WsHandlerOptions): WsHandler {
         return isAsyncIterable(stream) ? observed(stream, metrics) : stream;
       },
     },
-    wss,
-    keepAliveMs,
+    { maxMessageBytes, keepAliveMs, log, onSockets: (change) => metrics.clientSockets.inc(change) },
   );
-  wss.on('connection', (socket) => {
-    metrics.clientSockets.inc();
-    socket.once('close', () => metrics.clientSockets.dec());
-  });
-
-  return {
-    upgrade(req, socket, head) {
-      socket.on('error', () => socket.destroy());
-      wss.handleUpgrade(req, socket, head, (client) => wss.emit('connection', client, req));
-    },
-    async drain() {
-      const closed = new Promise<void>((resolve) => {
-        wss.close(() => resolve());
-      });
-      for (const client of wss.clients) client.close(1001, 'Going away');
-      const cut = setTimeout(() => {
-        for (const client of wss.clients) client.terminate();
-      }, CLOSE_DEADLINE_MS);
-      await closed;
-      clearTimeout(cut);
-    },
-  };
-}
-
-function extraOf(context: Context<Record<string, unknown> | undefined, Partial<Extra>>): Extra {
-  const { socket, request } = context.extra;
-  if (socket === undefined || request === undefined) throw new Error('A websocket without its request.');
-  return { socket, request };
 }
 
 /** Browsers cannot set headers on a websocket: the payload of `connection_init` comes first. */

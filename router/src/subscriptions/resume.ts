@@ -1,0 +1,97 @@
+import { getArgumentValues, Kind, parse, parseType, print, visit } from 'graphql';
+import type { DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import { isRecord } from '../demand/list-size.ts';
+
+/** A subscription that can be asked to go on after an event: which argument takes which field of the last one. */
+export interface ResumeRule {
+  argument: string;
+  field: string;
+}
+
+/** By the name of the subscription field. */
+export type ResumeRules = Readonly<Record<string, ResumeRule>>;
+
+/** An upstream subscription that is sent again after every reconnect. */
+export interface UpstreamOperation {
+  query: string;
+  /** As of now. */
+  variables(): Readonly<Record<string, unknown>>;
+  /** Notes an event, so that the next subscribe goes on after it. */
+  saw(event: unknown): void;
+}
+
+const NAME = '__resumeAfter';
+
+/**
+ * The subscription of a plan's primary fetch, such that a reconnect neither repeats nor skips
+ * events where a rule says how; without a rule it is sent again as it is.
+ */
+export function upstreamOperation(
+  fetch: { operation: string; variables: Readonly<Record<string, unknown>> },
+  rules: ResumeRules,
+  { schema, coerced }: { schema: GraphQLSchema; coerced: Readonly<Record<string, unknown>> },
+): UpstreamOperation {
+  const plain = { query: fetch.operation, variables: () => fetch.variables, saw: () => undefined };
+  const document = parse(fetch.operation, { noLocation: true });
+  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) return plain;
+  const root = operation.selectionSet.selections.find(({ kind }) => kind === Kind.FIELD);
+  const rule = root?.kind === Kind.FIELD ? rules[root.name.value] : undefined;
+  if (root?.kind !== Kind.FIELD || rule === undefined) return plain;
+  const field = schema.getSubscriptionType()?.getFields()[root.name.value];
+  const argument = field?.args.find(({ name }) => name === rule.argument);
+  if (field === undefined || argument === undefined) return plain;
+
+  // The variable takes the place of the client's argument and has its value until the first event.
+  let after: unknown = getArgumentValues(field, root, coerced)[rule.argument];
+  const responseName = root.alias?.value ?? root.name.value;
+  return {
+    query: print(withResume(document, operation, root, rule, String(argument.type))),
+    variables: () => ({ ...fetch.variables, [NAME]: after ?? null }),
+    saw(event) {
+      const data = isRecord(event) && isRecord(event['data']) ? event['data'][responseName] : undefined;
+      if (isRecord(data)) after = data[NAME] ?? after;
+    },
+  };
+}
+
+/** The document with the argument from a variable, and with the field that the variable will be taken from. */
+function withResume(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  root: FieldNode,
+  rule: ResumeRule,
+  type: string,
+): DocumentNode {
+  const name = (value: string) => ({ kind: Kind.NAME, value }) as const;
+  const variable = { kind: Kind.VARIABLE, name: name(NAME) } as const;
+  const resumed: FieldNode = {
+    ...root,
+    arguments: [
+      ...(root.arguments ?? []).filter((argument) => argument.name.value !== rule.argument),
+      { kind: Kind.ARGUMENT, name: name(rule.argument), value: variable },
+    ],
+    selectionSet: {
+      kind: Kind.SELECTION_SET,
+      selections: [
+        ...(root.selectionSet?.selections ?? []),
+        { kind: Kind.FIELD, alias: name(NAME), name: name(rule.field) },
+      ],
+    },
+  };
+  const selectionSet: SelectionSetNode = {
+    kind: Kind.SELECTION_SET,
+    selections: operation.selectionSet.selections.map((selection) => (selection === root ? resumed : selection)),
+  };
+  const others = document.definitions.filter((definition) => definition !== operation);
+  const used = new Set<string>();
+  for (const node of [selectionSet, ...others]) {
+    visit(node, { Variable: ({ name: { value } }) => void used.add(value) });
+  }
+  // A subgraph refuses a variable that nothing uses any more.
+  const variableDefinitions = [
+    ...(operation.variableDefinitions ?? []).filter((definition) => used.has(definition.variable.name.value)),
+    { kind: Kind.VARIABLE_DEFINITION, variable, type: parseType(type) } as const,
+  ];
+  return { ...document, definitions: [{ ...operation, variableDefinitions, selectionSet }, ...others] };
+}
