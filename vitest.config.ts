@@ -9,6 +9,7 @@ export default defineConfig({
     globalSetup: ['db/src/testing/global-setup.ts'],
     // Real servers, processes and audio: forks keep a crash in one file from another, two cores run two files.
     pool: 'forks',
+    execArgv: ['--import', import.meta.resolve('./db/src/quick-imports.ts')],
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
