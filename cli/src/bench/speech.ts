@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createDb } from '@timbre/db/client';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { GraphClient } from '../client/graph-client.ts';
 import { followGeneration, orderSpeech } from '../client/speak.ts';
 import { GenerationByIdDocument, MeDocument, ModelsDocument, VoiceLibraryDocument } from '../generated/graphql.ts';
-import { grantPlan } from '../grant/grant-plan.ts';
+import { grantTo } from '../grant/grant-to.ts';
 import { CommandError, runCommand } from '../run-command.ts';
 import { startSystem, type RunningSystem } from '../start/start-system.ts';
 import { cpuSeconds } from './cpu-time.ts';
@@ -64,7 +65,7 @@ async function measureLevels(system: RunningSystem): Promise<void> {
   const client = new GraphClient(`${system.url}/graphql`, await issuer.sign({ email: EMAIL }));
   try {
     await client.execute(MeDocument, {});
-    await grantPlan(system.databaseUrl, { email: EMAIL, plan: 'ENTERPRISE' });
+    await promote(system.databaseUrl);
     const { models } = await client.execute(ModelsDocument, {});
     const { voiceLibrary } = await client.execute(VoiceLibraryDocument, { first: 1 });
     const modelId = models?.[0]?.id;
@@ -93,6 +94,16 @@ async function measureLevels(system: RunningSystem): Promise<void> {
     }
   } finally {
     await client.close();
+  }
+}
+
+/** To the plan that lets sixteen run at once. */
+async function promote(databaseUrl: string): Promise<void> {
+  const database = createDb(databaseUrl, { max: 1 });
+  try {
+    await grantTo(database.db, { email: EMAIL, plan: 'enterprise', credits: 0, devIssuer: true });
+  } finally {
+    await database.close();
   }
 }
 
