@@ -1,0 +1,237 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadDevIssuer } from '@timbre/platform/dev-issuer';
+import { createIdentityVerifier, IDENTITY_HEADER } from '@timbre/platform/identity';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { parseSettings } from './env.ts';
+import { listen } from './testing/listen.ts';
+import { IDENTITY_SECRET, startTestGraph } from './testing/test-graph.ts';
+import type { TestGraph } from './testing/test-graph.ts';
+import { answerOf, codesOf } from './testing/test-router.ts';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+let directory: string;
+let graph: TestGraph;
+let supergraphFile: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'timbre-router-'));
+  graph = await startTestGraph();
+  supergraphFile = join(directory, 'supergraph.graphql');
+  await writeFile(supergraphFile, graph.supergraph);
+});
+
+afterAll(async () => {
+  await graph.close();
+  await rm(directory, { recursive: true });
+});
+
+interface Program {
+  url: string;
+  process: ChildProcess;
+  output: () => string;
+  /** SIGTERM and its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Resolves when the program listens, or rejects with what it printed. */
+async function run(args: string[], env: Record<string, string> = {}): Promise<Program> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'], ...env } });
+  let output = '';
+  const exited = once(child, 'exit');
+  const url = await new Promise<string>((resolve, reject) => {
+    const read = (part: Buffer) => {
+      output += part.toString();
+      const listening = /"url":"(?<url>[^"]+)"/.exec(output)?.groups?.['url'];
+      if (listening !== undefined) resolve(listening);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    void exited.then(([code]) => reject(new Error(`exit ${String(code)}: ${output}`)));
+  });
+  return {
+    url,
+    process: child,
+    output: () => output,
+    async stop() {
+      child.kill('SIGTERM');
+      const [code] = await exited;
+      return typeof code === 'number' ? code : null;
+    },
+  };
+}
+
+const subgraphUrls = () => ({
+  SUBGRAPH_URL_PEOPLE: graph.subgraphUrl('people') ?? '',
+  SUBGRAPH_URL_VOICES: graph.subgraphUrl('voices') ?? '',
+});
+const post = async (url: string, query: string, headers: Record<string, string> = {}) =>
+  answerOf(
+    await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ query }),
+    }),
+  );
+const aliases = (count: number) => `{ ${Array.from({ length: count }, (_, i) => `a${i}: __typename`).join(' ')} }`;
+
+describe('on any supergraph', () => {
+  let program: Program;
+
+  beforeAll(async () => {
+    program = await run(['--supergraph', supergraphFile, '--port', '0', '--max-aliases', '60'], subgraphUrls());
+  });
+
+  afterAll(() => program.stop());
+
+  test('everybody is anonymous, and no policy is in the way', async () => {
+    expect((await post(program.url, '{ __typename }', { authorization: 'Bearer nonsense' })).data).toEqual({
+      __typename: 'Query',
+    });
+    const get = await fetch(`${program.url}?query={__typename}`);
+    expect(get.status).toBe(200);
+    expect(
+      (await post(program.url, '{ people(first: 1000000000) { __typename } __schema { types { name } } }')).errors,
+    ).not.toMatchObject([{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } }]);
+  });
+
+  test('flags set limits', async () => {
+    expect((await post(program.url, aliases(60))).errors).toEqual([]);
+    expect(codesOf(await post(program.url, aliases(61)))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+  });
+
+  test('health, metrics and what is not there', async () => {
+    expect((await fetch(new URL('/health', program.url))).status).toBe(200);
+    expect((await fetch(new URL('/readyz', program.url))).status).toBe(200);
+    expect(await (await fetch(new URL('/metrics', program.url))).text()).toContain(
+      'timbre_router_operation_duration_seconds',
+    );
+    expect((await fetch(new URL('/nothing', program.url))).status).toBe(404);
+    expect((await fetch(new URL('/uploads/x', program.url), { method: 'PUT', body: 'x' })).status).toBe(404);
+  });
+});
+
+describe("on Timbre's own graph", () => {
+  let program: Program;
+  let users: Server;
+  let dataDir: string;
+  const verifyIdentity = createIdentityVerifier(IDENTITY_SECRET);
+
+  beforeAll(async () => {
+    dataDir = join(directory, 'data');
+    users = createServer((req, res) => {
+      req.resume().on('end', () => {
+        const identity = verifyIdentity(req.headers[IDENTITY_HEADER]?.toString());
+        const body =
+          req.url === '/internal/principal'
+            ? { userId: 'usr_1', role: 'USER', plan: 'plan_free', blocked: false }
+            : { data: { me: { id: identity.userId } } };
+        res.end(JSON.stringify(body));
+      });
+    });
+    program = await run([], {
+      PORT: '0',
+      DATA_DIR: dataDir,
+      IDENTITY_SECRET,
+      SUBGRAPH_URL_USERS: `${await listen(users)}/graphql`,
+    });
+  });
+
+  afterAll(async () => {
+    await program.stop();
+    users.closeAllConnections();
+    users.close();
+  });
+
+  test('a development token is who it says', async () => {
+    const token = await (await loadDevIssuer(dataDir)).sign({ email: 'a@example.com' });
+    const answer = await post(program.url, '{ me { id } }', { authorization: `Bearer ${token}` });
+    expect(answer.data).toEqual({ me: { id: 'usr_1' } });
+    expect((await post(program.url, '{ me { id } }')).data).toEqual({ me: null });
+    expect((await post(program.url, '{ me { id } }', { authorization: 'Bearer x' })).status).toBe(401);
+  });
+
+  test('all policies are on', async () => {
+    expect(codesOf(await post(program.url, aliases(50)))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+    expect(codesOf(await answerOf(await fetch(`${program.url}?query={__typename}`)))).toEqual(['CSRF_PREVENTION']);
+    const token = await (await loadDevIssuer(dataDir)).sign();
+    const greedy =
+      '{ me { generations(first: 100) { edges { node { voice { generations(first: 100) { edges { node { id } } } } } } } } }';
+    expect(codesOf(await post(program.url, greedy, { authorization: `Bearer ${token}` }))).toEqual([
+      'COST_ESTIMATED_TOO_EXPENSIVE',
+    ]);
+    expect((await post(program.url, '{ __schema { queryType { name } } }')).errors).toEqual([]);
+  });
+
+  test('the store of files is mounted', async () => {
+    const forged = await fetch(new URL('/media/tenants/x.wav?signature=x', program.url));
+    expect(forged.status).toBe(403);
+  });
+
+  test('a browser finds Sandbox, and how to connect', async () => {
+    const page = await (await fetch(new URL('/', program.url), { headers: { accept: 'text/html' } })).text();
+    expect(page).toContain('npm run -s token');
+  });
+});
+
+test('SIGTERM lets the request in flight finish, closes sockets with 1001 and exits 0', async () => {
+  let release: (() => void) | undefined;
+  const started = Promise.withResolvers<void>();
+  const slow = createServer((req, res) => {
+    req.resume().on('end', () => {
+      started.resolve();
+      release = () => res.end('{"data":{"voice":{"id":"late"}}}');
+    });
+  });
+  const program = await run(['--supergraph', supergraphFile, '--port', '0'], {
+    ...subgraphUrls(),
+    SUBGRAPH_URL_VOICES: `${await listen(slow)}/graphql`,
+  });
+  const socket = new WebSocket(program.url.replace('http', 'ws'), 'graphql-transport-ws');
+  await once(socket, 'open');
+  const closed = once(socket, 'close');
+  const inFlight = post(program.url, '{ voice(id: "late") { id } }');
+  await started.promise;
+  const exit = program.stop();
+  release?.();
+  expect((await inFlight).data).toEqual({ voice: { id: 'late' } });
+  expect(await closed).toContain(1001);
+  expect(await exit).toBe(0);
+  slow.closeAllConnections();
+  slow.close();
+});
+
+describe('what it cannot run with', () => {
+  test.each([
+    ['an unknown flag', ['--supergraf', 'x'], {}, /supergraf/],
+    ['numbers that are none', ['--supergraph', 'x', '--port', 'x', '--max-cost', '0'], {}, /--port.*--max-cost/s],
+    ['an issuer without an audience', ['--supergraph', 'x'], { AUTH_ISSUER: 'https://x.test/' }, /AUTH_AUDIENCE/],
+    ['nothing at all', [], {}, /IDENTITY_SECRET/],
+    [
+      'production without an issuer',
+      [],
+      { NODE_ENV: 'production' },
+      /AUTH_ISSUER is not set[^]*IDENTITY_SECRET|IDENTITY_SECRET[^]*AUTH_ISSUER/,
+    ],
+    ['an address that is none', ['--supergraph', 'x'], { SUBGRAPH_URL_A: 'nowhere' }, /SUBGRAPH_URL_A/],
+    ['origins that are none', [], { IDENTITY_SECRET, CORS_ORIGINS: 'https://a.test/path' }, /CORS_ORIGINS/],
+  ])('%s is said', (_name, args, env, message) => {
+    expect(() => parseSettings(args, env)).toThrow(message);
+  });
+
+  test('a missing file ends it with 1 and its name', async () => {
+    await expect(run(['--supergraph', '/nowhere.graphql'])).rejects.toThrow(/exit 1: .*\/nowhere\.graphql/s);
+  });
+
+  test('--help is text and 0', async () => {
+    await expect(run(['--help'])).rejects.toThrow(/exit 0: Usage:/);
+  });
+});
