@@ -59,7 +59,7 @@ export async function loadDevIssuer(dataDir: string): Promise<DevIssuer> {
         .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'at+jwt' })
         .setIssuer(DEV_ISSUER)
         .setAudience(DEV_AUDIENCE)
-        .setSubject(subjectOf(email))
+        .setSubject(devSubject(email))
         .setJti(randomUUID())
         .setIssuedAt(now)
         .setExpirationTime(now + expiresInSeconds)
@@ -68,7 +68,8 @@ export async function loadDevIssuer(dataDir: string): Promise<DevIssuer> {
   };
 }
 
-function subjectOf(email: string): string {
+/** The `sub` of an address, whatever its case. */
+export function devSubject(email: string): string {
   return `dev|${createHash('sha256').update(email.trim().toLowerCase()).digest('hex').slice(0, 32)}`;
 }
 

@@ -46,10 +46,7 @@ export type ServicesEnv = Pick<
 export async function openServices(env: ServicesEnv, options: { log: Logger }): Promise<Services> {
   const { log } = options;
   const redis = env.REDIS_URL === undefined ? undefined : await openRedis(env.REDIS_URL, log);
-  const bus =
-    env.REDIS_URL === undefined
-      ? createPostgresBus({ url: env.DATABASE_URL, log })
-      : createRedisBus({ url: env.REDIS_URL, log });
+  const bus = openBus(env, { log });
   const cache = redis === undefined ? createMemoryCache() : createRedisCache({ redis, log });
   const storage = await openStorage(env, log);
 
@@ -63,6 +60,13 @@ export async function openServices(env: ServicesEnv, options: { log: Logger }): 
       redis?.disconnect();
     },
   };
+}
+
+/** The bus alone, for who stores no objects. */
+export function openBus(env: Pick<ServicesEnv, 'DATABASE_URL' | 'REDIS_URL'>, { log }: { log: Logger }): Bus {
+  return env.REDIS_URL === undefined
+    ? createPostgresBus({ url: env.DATABASE_URL, log })
+    : createRedisBus({ url: env.REDIS_URL, log });
 }
 
 /** The object store alone, and the handler of its URLs where it needs one. */

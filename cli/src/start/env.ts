@@ -11,7 +11,7 @@ const startEnv = z.object({
   PUBLIC_URL: envFields.url.optional(),
   DATABASE_URL: envFields.databaseUrl.optional(),
   IDENTITY_SECRET: envFields.identitySecret.optional(),
-  AUTH_ISSUER: envFields.url.optional(),
+  AUTH_ISSUER: envFields.text.optional(),
 });
 
 export type StartEnv = z.output<typeof startEnv>;
@@ -21,25 +21,24 @@ export function parseStartEnv(source: EnvSource): StartEnv {
   return parseEnv(startEnv, source);
 }
 
-/** What is handed on to every service as it was given: the addresses of the real parts, and how to log. */
-const COMMON = [
-  'NODE_ENV',
-  'LOG_LEVEL',
-  'REDIS_URL',
-  'S3_BUCKET',
-  'S3_ENDPOINT',
-  'S3_REGION',
-  'TZ',
-  'PATH',
-  'TMPDIR',
-  'SystemRoot',
-];
+/** What a service can need beyond what all of them do. */
+export type Need = 'database' | 'objects' | 'tokens';
 
-/** Where S3 stands in for the files, its SDK finds its own credentials. */
-const AWS = /^AWS_/;
+const EVERY_SERVICE = ['NODE_ENV', 'LOG_LEVEL', 'HOST', 'IDENTITY_SECRET', 'REDIS_URL', 'APOLLO_TELEMETRY_DISABLED'];
+const OF_THE_MACHINE = ['PATH', 'TZ', 'TMPDIR', 'SystemRoot', 'NODE_EXTRA_CA_CERTS'];
 
-/** Least privilege: a service sees these variables of ours, and nothing else of the shell's. */
-export function commonEnv(source: EnvSource, own: readonly string[]): Record<string, string> {
-  const names = [...COMMON, ...own, ...Object.keys(source).filter((name) => AWS.test(name))];
-  return Object.fromEntries(names.flatMap((name) => (source[name] ? [[name, source[name]]] : [])));
+const BY_NEED: Record<Need, readonly string[]> = {
+  database: ['DATABASE_URL'],
+  objects: ['DATA_DIR', 'PUBLIC_URL', 'S3_BUCKET', 'S3_ENDPOINT', 'S3_REGION'],
+  tokens: ['DATA_DIR', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'],
+};
+
+/** With S3 its SDK finds its own credentials, in the environment or in the home directory. */
+const forS3 = (name: string) => name === 'HOME' || name.startsWith('AWS_');
+
+/** Least privilege: the variables that a service reads, and nothing else of the shell's. */
+export function serviceEnv(all: EnvSource, needs: readonly Need[], own: readonly string[]): Record<string, string> {
+  const names = [...EVERY_SERVICE, ...OF_THE_MACHINE, ...needs.flatMap((need) => BY_NEED[need]), ...own];
+  if (needs.includes('objects') && all['S3_BUCKET']) names.push(...Object.keys(all).filter(forS3));
+  return Object.fromEntries(names.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
 }

@@ -16,15 +16,19 @@ Ctrl-C drains and ends all of it; the data stays.
   The README lists the other variables.`,
   options: {},
   run: async () => {
-    const stopSignal = new AbortController();
+    const stopped = new AbortController();
     // Told twice is told once: the second signal must not cut the draining short and leave processes behind.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopSignal.abort());
-    const system = await startSystem({ env: process.env, onLine: logPrinter() });
-    const token = process.env['AUTH_ISSUER']
-      ? null
-      : await (await loadDevIssuer(system.dataDir)).sign({ email: 'dev@timbre.local' });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());
+    const system = await startSystem({ env: process.env, onLine: logPrinter(), signal: stopped.signal }).catch(
+      (error: unknown) => {
+        if (stopped.signal.aborted) return null;
+        throw error;
+      },
+    );
+    if (system === null) return;
+    const token = process.env['AUTH_ISSUER'] ? null : await (await loadDevIssuer(system.dataDir)).sign();
     console.log(banner(system, token));
-    if (!stopSignal.signal.aborted) await once(stopSignal.signal, 'abort');
+    if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
     console.log('Stopping …');
     await system.stop();
   },

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Need } from './env.ts';
 
 /** One process of the system. */
 export interface ServiceSpec {
@@ -7,7 +8,8 @@ export interface ServiceSpec {
   entry: string;
   /** The public name of a subgraph that serves GraphQL, which the router must find. */
   subgraph?: string;
-  /** Variables of the shell that this service reads beyond the common ones. */
+  needs: readonly Need[];
+  /** Variables of the shell that only this service reads. */
   env: readonly string[];
   /** What it does, for the table at start. */
   does: string;
@@ -15,12 +17,13 @@ export interface ServiceSpec {
 
 const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-/** In the order in which they start; they stop in the reverse order. */
+/** In the order in which they start. */
 export const SERVICES: readonly ServiceSpec[] = [
   {
     name: 'users',
     entry: at('subgraphs/users/src/main.ts'),
     subgraph: 'USERS',
+    needs: ['database'],
     env: [],
     does: 'accounts and principals',
   },
@@ -28,6 +31,7 @@ export const SERVICES: readonly ServiceSpec[] = [
     name: 'billing',
     entry: at('subgraphs/billing/src/main.ts'),
     subgraph: 'BILLING',
+    needs: ['database'],
     env: [],
     does: 'plans, quota and receipts',
   },
@@ -35,16 +39,37 @@ export const SERVICES: readonly ServiceSpec[] = [
     name: 'voices',
     entry: at('subgraphs/voices/src/main.ts'),
     subgraph: 'VOICES',
+    needs: ['database', 'objects'],
     env: [],
     does: 'the library and cloning',
   },
-  { name: 'tts', entry: at('subgraphs/tts/src/main.ts'), subgraph: 'TTS', env: [], does: 'speech and its events' },
-  { name: 'voices-worker', entry: at('subgraphs/voices/src/worker.ts'), env: [], does: 'fits cloned voices' },
-  { name: 'tts-worker', entry: at('subgraphs/tts/src/worker.ts'), env: [], does: 'makes speech' },
+  {
+    name: 'tts',
+    entry: at('subgraphs/tts/src/main.ts'),
+    subgraph: 'TTS',
+    needs: ['database', 'objects'],
+    env: [],
+    does: 'speech and its events',
+  },
+  {
+    name: 'voices-worker',
+    entry: at('subgraphs/voices/src/worker.ts'),
+    needs: ['database', 'objects'],
+    env: [],
+    does: 'fits cloned voices',
+  },
+  {
+    name: 'tts-worker',
+    entry: at('subgraphs/tts/src/worker.ts'),
+    needs: ['database', 'objects'],
+    env: ['TTS_ENGINE_PROCESSES', 'TTS_ENCODER_THREADS', 'TTS_WORKER_CONCURRENCY'],
+    does: 'makes speech',
+  },
   {
     name: 'router',
     entry: at('router/src/main.ts'),
-    env: ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'],
+    needs: ['objects', 'tokens'],
+    env: ['CORS_ORIGINS', 'SUPERGRAPH'],
     does: 'the graph, uploads and media',
   },
 ];

@@ -4,8 +4,8 @@ import { migrate } from '@timbre/db/migrate';
 import type { EnvSource } from '@timbre/platform/env';
 import { CommandError } from '../run-command.ts';
 import { keepPostgres } from './keep-postgres.ts';
-import { commonEnv, parseStartEnv, type StartEnv } from './env.ts';
-import { freePort } from './free-port.ts';
+import { parseStartEnv, serviceEnv, type StartEnv } from './env.ts';
+import { freePort, freePorts } from './free-port.ts';
 import { identitySecret } from './identity-secret.ts';
 import { acquirePidLock } from './pid-lock.ts';
 import { removeRunFile, writeRunFile, type RunFile } from './run-file.ts';
@@ -17,6 +17,8 @@ export interface SystemOptions {
   env: EnvSource;
   /** One line that a process printed, or that the supervisor has to say of it. */
   onLine?: (process: string, line: string) => void;
+  /** Gives up a start that is under way and stops what it started. */
+  signal?: AbortSignal;
 }
 
 export interface RunningSystem {
@@ -31,6 +33,8 @@ export interface RunningSystem {
 }
 
 const READY_TIMEOUT_MS = 60_000;
+/** Only the router is for others; what stands behind it is not to be reached from another machine. */
+const INTERNAL_HOST = '127.0.0.1';
 
 /**
  * Starts every service as a process of its own and keeps it running, with the embedded PostgreSQL unless
@@ -38,14 +42,15 @@ const READY_TIMEOUT_MS = 60_000;
  *
  * @throws EnvError, or CommandError when the directory or the port is taken or a service does not come up
  */
-export async function startSystem({ env: source, onLine = () => {} }: SystemOptions): Promise<RunningSystem> {
+export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
+  const { env: source, onLine = () => {}, signal } = options;
   const env = parseStartEnv(source);
   mkdirSync(env.DATA_DIR, { recursive: true, mode: 0o700 });
   const undo: (() => void | Promise<void>)[] = [acquirePidLock(env.DATA_DIR)];
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= unwind(undo));
   try {
-    return await bringUp(env, source, onLine, undo, stop);
+    return await bringUp(env, source, onLine, undo, stop, signal);
   } catch (error) {
     await stop();
     throw error;
@@ -58,6 +63,7 @@ async function bringUp(
   onLine: NonNullable<SystemOptions['onLine']>,
   undo: (() => void | Promise<void>)[],
   stop: () => Promise<void>,
+  signal: AbortSignal | undefined,
 ): Promise<RunningSystem> {
   const port = await freePort(env.HOST, env.PORT);
   const postgres = env.DATABASE_URL === undefined ? await keepPostgres(env.DATA_DIR, onLine) : null;
@@ -65,11 +71,18 @@ async function bringUp(
   const databaseUrl = env.DATABASE_URL ?? postgres?.url ?? '';
   await migrate(databaseUrl);
 
-  const url = `http://${env.HOST}:${port}`;
-  const ports = new Map<string, number>();
-  for (const { name } of SERVICES) ports.set(name, name === 'router' ? port : await freePort(env.HOST));
-  const shared = {
-    HOST: env.HOST,
+  signal?.throwIfAborted();
+
+  const url = `http://${addressOf(env.HOST)}:${port}`;
+  const others = SERVICES.filter(({ name }) => name !== 'router');
+  const chosen = await freePorts(
+    INTERNAL_HOST,
+    others.map(() => 0),
+  );
+  const ports = new Map(others.map(({ name }, index) => [name, chosen[index] ?? 0]));
+  const everything = {
+    ...source,
+    HOST: INTERNAL_HOST,
     DATA_DIR: env.DATA_DIR,
     DATABASE_URL: databaseUrl,
     IDENTITY_SECRET: env.IDENTITY_SECRET ?? identitySecret(env.DATA_DIR),
@@ -78,23 +91,24 @@ async function bringUp(
   };
   const addresses = Object.fromEntries(
     SERVICES.flatMap(({ name, subgraph }) =>
-      subgraph === undefined ? [] : [[`SUBGRAPH_URL_${subgraph}`, `http://${env.HOST}:${ports.get(name)}/graphql`]],
+      subgraph === undefined
+        ? []
+        : [[`SUBGRAPH_URL_${subgraph}`, `http://${INTERNAL_HOST}:${ports.get(name)}/graphql`]],
     ),
   );
-  const processes = SERVICES.map((spec) => ({
-    spec,
-    port: ports.get(spec.name) ?? 0,
-    process: new SupervisedProcess({
-      entry: spec.entry,
-      env: {
-        ...commonEnv(source, spec.env),
-        ...shared,
-        ...(spec.name === 'router' ? addresses : {}),
-        PORT: String(ports.get(spec.name)),
-      },
-      onLine: (line) => onLine(spec.name, line),
-    }),
-  }));
+  const processes = SERVICES.map((spec) => {
+    const own = ports.get(spec.name) ?? port;
+    const place = spec.name === 'router' ? { HOST: env.HOST, ...addresses } : {};
+    return {
+      spec,
+      port: own,
+      process: new SupervisedProcess({
+        entry: spec.entry,
+        env: { ...serviceEnv(everything, spec.needs, spec.env), ...place, PORT: String(own) },
+        onLine: (line) => onLine(spec.name, line),
+      }),
+    };
+  });
   const running = (): RunFile['services'] => ({
     ...(postgres ? { postgres: { pid: postgres.pid(), port: Number(new URL(databaseUrl).port) } } : {}),
     ...Object.fromEntries(
@@ -106,21 +120,38 @@ async function bringUp(
   const record = () => writeRunFile(env.DATA_DIR, { pid: process.pid, url, databaseUrl, services: running() });
   undo.push(() => removeRunFile(env.DATA_DIR));
   postgres?.onRestart(record);
+  undo.push(async () => {
+    // Nothing new comes in once the router has drained; then everything that served it may go at once.
+    const router = processes.find(({ spec }) => spec.name === 'router');
+    await router?.process.stop();
+    await Promise.all(processes.map(({ process: service }) => service.stop()));
+  });
   for (const { spec, process: service } of processes) {
-    undo.push(() => service.stop());
     service.on('spawn', record);
     service.on('crash', (cause, delayMs) => onLine(spec.name, `ended (${cause}); starting again in ${delayMs} ms`));
     service.start();
   }
   await Promise.all(
-    processes.map(({ spec, port: own, process: service }) =>
-      whenReady(spec.name, `http://${env.HOST}:${own}/readyz`, service),
-    ),
+    processes.map(({ spec, port: own, process: service }) => {
+      const host = spec.name === 'router' ? addressOf(env.HOST) : INTERNAL_HOST;
+      return whenReady(spec.name, `http://${host}:${own}/readyz`, service, signal);
+    }),
   );
   return { url, dataDir: env.DATA_DIR, databaseUrl, processes: running, stop };
 }
 
-async function whenReady(name: string, url: string, service: SupervisedProcess): Promise<void> {
+/** Where a server that listens everywhere is reached from here. */
+function addressOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function whenReady(
+  name: string,
+  url: string,
+  service: SupervisedProcess,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let crashes = 0;
   let cause = '';
   service.on('crash', (reason) => {
@@ -128,6 +159,7 @@ async function whenReady(name: string, url: string, service: SupervisedProcess):
     cause = reason;
   });
   for (const deadline = performance.now() + READY_TIMEOUT_MS; performance.now() < deadline; await sleep(50)) {
+    signal?.throwIfAborted();
     // A service that dies at once five times in a row will not come up by itself; its own words are in the log above.
     if (crashes >= 5) throw new CommandError(`${name} does not start (${cause}). What it said stands above.`);
     const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => null);

@@ -15,6 +15,8 @@ interface Options {
   onLine: (line: string) => void;
 }
 
+/** Less memory and a quicker start for what uses drizzle-orm; see there. */
+const QUICK_IMPORTS = import.meta.resolve('@timbre/db/quick-imports');
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 10_000;
 /** A process that ran this long is counted as having started well: the backoff begins anew. */
@@ -43,20 +45,29 @@ export class SupervisedProcess extends EventEmitter<Events> {
     const startedAt = performance.now();
     // A process group of its own: Ctrl-C at the terminal reaches the supervisor alone, which then stops them in order.
     // The IPC channel closes when the supervisor is gone, whatever ended it, and tells the service to go, too.
-    const child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    const child = spawn(process.execPath, ['--import', QUICK_IMPORTS, entry], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+    });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', onLine);
     }
-    child.once('error', (error) => onLine(error.message));
-    child.once('exit', (code, signal) => {
+    const ended = (cause: string) => {
       this.#child = null;
       if (this.#stopping) return;
       if (performance.now() - startedAt > STEADY_MS) this.#failures = 0;
       const delay = Math.min(FIRST_DELAY_MS * 2 ** this.#failures++, LAST_DELAY_MS);
-      this.emit('crash', signal ?? `exit code ${code}`, delay);
+      this.emit('crash', cause, delay);
       this.#timer = setTimeout(() => this.start(), delay);
+    };
+    // Also what a message to a process that is just ending would throw.
+    child.on('error', (error) => {
+      if (child.pid === undefined) ended(error.message);
+      else onLine(error.message);
     });
+    child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
     if (child.pid !== undefined) this.emit('spawn', child.pid);
   }
 

@@ -17,9 +17,14 @@ export async function withSystem(user: { email: string }, use: (client: GraphCli
   const found = readRunFile(env.DATA_DIR);
   const lines: string[] = [];
   if (!found) console.log('Starting Timbre for this command (npm start keeps it running) …');
-  const starting = found ? null : startHere(lines);
+  const interruption = new AbortController();
+  const starting = found ? null : startHere(lines, interruption.signal);
   // Ctrl-C at any moment must not leave processes behind.
-  const interrupted = () => void starting?.then((system) => system.stop()).finally(() => process.exit(130));
+  const interrupted = () => {
+    interruption.abort();
+    const stopped = starting?.then((system) => system.stop());
+    void stopped?.catch(() => undefined).finally(() => process.exit(130));
+  };
   if (starting) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   const system = await starting;
   const issuer = await loadDevIssuer(env.DATA_DIR);
@@ -34,14 +39,15 @@ export async function withSystem(user: { email: string }, use: (client: GraphCli
 }
 
 /** Quiet unless it fails; on any free port, so that whatever sits on 4000 does not matter. */
-async function startHere(lines: string[]) {
+async function startHere(lines: string[], signal: AbortSignal) {
   try {
     return await startSystem({
       env: { ...process.env, PORT: process.env['PORT'] ?? '0', LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
       onLine: (name, line) => lines.push(`${name.padEnd(14)} ${line}`),
+      signal,
     });
   } catch (error) {
-    console.error(lines.slice(-40).join('\n'));
+    if (!signal.aborted) console.error(lines.slice(-40).join('\n'));
     throw error;
   }
 }

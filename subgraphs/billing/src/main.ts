@@ -3,7 +3,7 @@ import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { runService } from '@timbre/platform/process';
-import { openServices } from '@timbre/platform/services';
+import { openBus } from '@timbre/platform/services';
 import { parseBillingEnv } from './env.ts';
 import { startBilling } from './start-billing.ts';
 
@@ -11,10 +11,10 @@ await runService(async (source) => {
   const env = parseBillingEnv(source);
   const log = createLogger({ name: 'billing', level: env.LOG_LEVEL });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-billing' });
-  const services = await openServices(env, { log });
+  const bus = openBus(env, { log });
   const server = await startBilling({
     db: database.db,
-    bus: services.bus,
+    bus,
     verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
     host: env.HOST,
     port: env.PORT,
@@ -24,7 +24,7 @@ await runService(async (source) => {
   return {
     async close() {
       await server.close();
-      await services.close();
+      await bus.close();
       await database.close();
     },
   };
