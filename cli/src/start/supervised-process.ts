@@ -16,7 +16,7 @@ interface Options {
 }
 
 /** Less memory and a quicker start for what uses drizzle-orm; see there. */
-const QUICK_IMPORTS = import.meta.resolve('@timbre/db/quick-imports');
+const QUICK_IMPORTS = new URL('../../../db/src/quick-imports.ts', import.meta.url).href;
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 10_000;
 /** A process that ran this long is counted as having started well: the backoff begins anew. */
