@@ -108,6 +108,11 @@ describe('size', () => {
     expect(codesOf(answer)).toEqual(['GRAPHQL_VALIDATION_FAILED']);
   });
 
+  test('thousands of equal fields are refused before each is compared with each', async () => {
+    const answer = await open.query(`{ person(id: "p1") { ${'secret { value } '.repeat(15_000)} } }`);
+    expect(codesOf(answer)).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+  });
+
   test('a long chain of fragments does not overflow anything', async () => {
     const length = 15_000;
     const chain = Array.from({ length }, (_, i) => `fragment F${i} on Person{...F${i + 1}}`).join('');

@@ -21,6 +21,8 @@ export interface ParseOptions {
 }
 
 const MAX_VALIDATION_ERRORS = 20;
+/** What graphql-js reports when comparing the fields of an operation with each other goes beyond its budget. */
+const VALIDATION_ABORTED = 'Validation aborted.';
 const BOUNDS: ReadonlySet<unknown> = new Set(recommendedRules);
 const RULES_WITHOUT_BOUNDS = specifiedRules.filter((rule) => !BOUNDS.has(rule));
 
@@ -31,6 +33,9 @@ export function parseDocument(text: string, { schema, limits, hideSuggestions }:
 
   const rules = limits.introspectionDepth ? specifiedRules : RULES_WITHOUT_BOUNDS;
   const errors = validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions });
+  if (errors.some(({ message }) => message === VALIDATION_ABORTED)) {
+    throw refusal('OPERATION_LIMIT_EXCEEDED', 'The operation repeats too many fields to be validated.');
+  }
   if (errors.length > 0) throw refusalOf('GRAPHQL_VALIDATION_FAILED', errors);
 
   const fragments = new Map<string, FragmentDefinitionNode>();
