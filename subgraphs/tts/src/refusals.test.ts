@@ -52,7 +52,7 @@ describe('generateSpeech refuses', () => {
   test('takes a price of exactly maxCredits', async () => {
     const person = tts.person();
     const voiceId = await tts.voice(person.id);
-    await order(person, { voiceId, text: 'a'.repeat(101), maxCredits: 51 });
+    expect(await generate(person, { voiceId, text: 'a'.repeat(101), maxCredits: 51 })).toMatchObject({ errors: [] });
   });
 
   test('a missing voice, a stranger’s and one that is being deleted, with the same words', async () => {
@@ -77,7 +77,8 @@ describe('generateSpeech refuses', () => {
 
   test('takes a library voice', async () => {
     const person = tts.person();
-    await order(person, { voiceId: await tts.voice(null), text: 'Hello.' });
+    const voiceId = await tts.voice(null);
+    expect(await generate(person, { voiceId, text: 'Hello.' })).toMatchObject({ errors: [] });
   });
 
   test('everything while no engine is installed, and offers no models', async () => {

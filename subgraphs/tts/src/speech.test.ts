@@ -9,10 +9,11 @@ import decodeAudio from 'audio-decode';
 import { eq } from 'drizzle-orm';
 import { parseBuffer } from 'music-metadata';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { discardChunks } from './pipeline/cleaning.ts';
 import { charge, commits } from './testing/ledger.ts';
 import { directed, type DirectedEngine } from './testing/directed-engine.ts';
-import { allEvents, order, read, remove, type TestEvent } from './testing/operations.ts';
+import { allEvents, order, read, remove, tokenSchema, type TestEvent } from './testing/operations.ts';
 import { startTestTts, type TestTts } from './testing/test-tts.ts';
 import { sentences } from './testing/texts.ts';
 
@@ -184,7 +185,7 @@ describe('a generation', () => {
   });
 });
 
-type Token = { startMs: number; endMs: number; charStart: number; charEnd: number };
+type Token = z.infer<typeof tokenSchema>;
 function expectRising(tokens: readonly Token[], durationMs: number) {
   let last = { endMs: 0, charEnd: 0 };
   for (const token of tokens) {
@@ -204,16 +205,17 @@ async function alignmentOf(
   unit: string,
   fromChar: number,
   first: number,
-): Promise<(Token & { text: string })[]> {
-  const { data } = await person.raw(
+) {
+  const { out } = await person.ask(
     `query ($id: ID!, $unit: AlignmentUnit!, $fromChar: Int!, $first: Int!) {
-      generation(id: $id) {
+      out: generation(id: $id) {
         alignment(unit: $unit, fromChar: $fromChar, first: $first) { text charStart charEnd startMs endMs }
       }
     }`,
     { id, unit, fromChar, first },
+    z.object({ out: z.object({ alignment: z.array(tokenSchema) }) }),
   );
-  return (data?.['generation'] as { alignment: (Token & { text: string })[] }).alignment;
+  return out.alignment;
 }
 
 describe('the same request again', () => {

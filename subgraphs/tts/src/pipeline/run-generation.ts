@@ -8,7 +8,7 @@ import type { Ending } from '../services/transitions.ts';
 import { describeFailure, RunOver, VOICE_UNAVAILABLE } from './chunk-failure.ts';
 import { joinChunks } from './join-chunks.ts';
 import type { Parts } from './parts.ts';
-import { patiently, rootCause } from './patiently.ts';
+import { patiently, rootCause } from '../patiently.ts';
 import { recordEnd, recordFailure } from './record.ts';
 import { beginRun, type Run, type RunChunk } from './run.ts';
 import type { Lane } from './scheduler.ts';

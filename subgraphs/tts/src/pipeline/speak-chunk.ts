@@ -6,7 +6,7 @@ import { chunkKey } from '../services/object-keys.ts';
 import { planChunks } from '../services/plan-chunks.ts';
 import { RunOver } from './chunk-failure.ts';
 import type { Parts } from './parts.ts';
-import { patiently } from './patiently.ts';
+import { patiently } from '../patiently.ts';
 import { recordChunk } from './record.ts';
 import type { Run, RunChunk } from './run.ts';
 import { shapeChunk } from './shape-chunk.ts';

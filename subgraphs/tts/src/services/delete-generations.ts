@@ -7,6 +7,7 @@ import { renderingPrefix } from './object-keys.ts';
 import { invalid, type Refused } from './refusal.ts';
 
 const MAX_IDS = 100;
+const LATE_WRITE_SECONDS = 120;
 
 export interface Deleted {
   deletedIds: string[];
@@ -44,6 +45,8 @@ export async function deleteGenerations(deps: Deps, viewerId: string, ids: reado
     if (unused.length > 0) {
       const prefixes = unused.map(({ ownerId, id }) => renderingPrefix(ownerId, id));
       await deps.jobs.enqueue(tx, 'tts.clean', { prefixes, keys: [] });
+      // A worker may have been writing a chunk of a canceled one: what lands after the first cleaning goes with this.
+      await deps.jobs.enqueue(tx, 'tts.clean', { prefixes, keys: [] }, { startAfterSeconds: LATE_WRITE_SECONDS });
     }
     return gone;
   });

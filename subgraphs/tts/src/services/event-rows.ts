@@ -1,21 +1,24 @@
 import { readChunksAt } from '../repos/chunks.ts';
 import type { StoredEvent } from '../repos/events.ts';
-import { readTexts } from '../repos/generations.ts';
 import type { EventRow, GenerationRow, ProgressRow, SoundingChunkRow } from '../rows.ts';
 import type { Deps } from './deps.ts';
 import { chunkAudioUrl } from './media.ts';
 import { tokensOf } from './tokens.ts';
 
-/** Stored events as the graph shows them; what chunk events need besides is read once for all of them. */
+/**
+ * Stored events as the graph shows them; what chunk events need besides is read once for all of them. `text` is asked
+ * only where there are such.
+ */
 export async function toEventRows(
   deps: Deps,
   generation: GenerationRow,
   events: readonly StoredEvent[],
+  text: () => Promise<string>,
 ): Promise<EventRow[]> {
   const indexes = events.flatMap(({ payload }) => ('index' in payload ? [payload.index] : []));
   const chunks = await readChunksAt(deps.db, generation.renderingId, indexes);
-  const [text = null] = indexes.length === 0 ? [] : await readTexts(deps.db, [generation.id]);
-  return Promise.all(events.map((event) => toEventRow(deps, generation, event, chunks, text ?? '')));
+  const spoken = indexes.length === 0 ? '' : await text();
+  return Promise.all(events.map((event) => toEventRow(deps, generation, event, chunks, spoken)));
 }
 
 async function toEventRow(

@@ -1,11 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { channels, hints } from '@timbre/platform/bus/hints';
 import { AppError } from '@timbre/platform/errors';
 import { isId } from '@timbre/platform/ids';
-import { readEventsAfter, type StoredEvent } from '../repos/events.ts';
-import { readOwnGenerations } from '../repos/generations.ts';
+import { patiently } from '../patiently.ts';
+import { readEventsAfter } from '../repos/events.ts';
+import { readOwnGenerations, readTexts } from '../repos/generations.ts';
 import type { EventRow, GenerationRow } from '../rows.ts';
-import { rootCause } from '../pipeline/patiently.ts';
 import { atLeast } from './bounds.ts';
 import type { Deps } from './deps.ts';
 import { toEventRows } from './event-rows.ts';
@@ -20,7 +19,6 @@ export interface Following {
 }
 
 const BATCH = 50;
-const RETRY_MS = { first: 100, most: 2_000 };
 
 /**
  * The events after `afterSequence`, those of the past first, each exactly once and in order; ends after the
@@ -49,13 +47,24 @@ export async function followGeneration(deps: Deps, following: Following): Promis
   return follow(deps, { ...following, afterSequence });
 }
 
-async function* follow(deps: Deps, { viewerId, id, afterSequence, signal }: Following): AsyncGenerator<EventRow, void> {
+async function* follow(deps: Deps, following: Following): AsyncGenerator<EventRow, void> {
+  try {
+    yield* read(deps, following);
+  } catch (error) {
+    if (!following.signal.aborted) throw error;
+  }
+}
+
+async function* read(deps: Deps, { viewerId, id, afterSequence, signal }: Following): AsyncGenerator<EventRow, void> {
   let last = afterSequence;
+  let text: string | null = null;
+  // Kept for the stream's life: the longest texts are read with every chunk otherwise.
+  const readText = async () => (text ??= (await readTexts(deps.db, [id]))[0] ?? '');
   for await (const _ of hints(deps.bus, channels.generation(id), { signal })) {
     for (;;) {
-      const batch = await insistently(deps, signal, () => readBatch(deps, viewerId, id, last));
-      if (!batch?.generation) return;
-      for (const row of await toEventRows(deps, batch.generation, batch.events)) {
+      const batch = await patiently({ log: deps.log, signal }, () => readBatch(deps, viewerId, id, last, readText));
+      if (!batch) return;
+      for (const row of batch.rows) {
         if (row.sequence !== last + 1) throw new Error(`Event ${row.sequence} of ${id} came after ${last}.`);
         last = row.sequence;
         yield row;
@@ -70,26 +79,20 @@ async function* follow(deps: Deps, { viewerId, id, afterSequence, signal }: Foll
 }
 
 interface Batch {
-  generation: GenerationRow | null;
-  events: StoredEvent[];
+  generation: GenerationRow;
+  rows: EventRow[];
 }
 
-async function readBatch({ db }: Deps, viewerId: string, id: string, last: number): Promise<Batch> {
+/** Null where the generation is no longer there. */
+async function readBatch(
+  deps: Deps,
+  viewerId: string,
+  id: string,
+  last: number,
+  text: () => Promise<string>,
+): Promise<Batch | null> {
   // Events first: what the generation's row says of the end is then never older than the events.
-  const events = await readEventsAfter(db, id, last, BATCH);
-  const [generation = null] = await readOwnGenerations(db, viewerId, [id]);
-  return { generation, events };
-}
-
-/** Reads until it succeeds; null once the subscriber is gone. */
-async function insistently<T>({ log }: Deps, signal: AbortSignal, read: () => Promise<T>): Promise<T | null> {
-  for (let wait = RETRY_MS.first; !signal.aborted; wait = Math.min(wait * 2, RETRY_MS.most)) {
-    try {
-      return await read();
-    } catch (error) {
-      log.warn({ err: rootCause(error) }, 'events could not be read; trying again');
-      await delay(wait, undefined, { signal }).catch(() => {});
-    }
-  }
-  return null;
+  const events = await readEventsAfter(deps.db, id, last, BATCH);
+  const [generation = null] = await readOwnGenerations(deps.db, viewerId, [id]);
+  return generation && { generation, rows: await toEventRows(deps, generation, events, text) };
 }

@@ -92,7 +92,7 @@ export async function remove(person: Person, ids: string[]) {
   return out;
 }
 
-const tokenSchema = z.object({
+export const tokenSchema = z.object({
   text: z.string(),
   charStart: z.number(),
   charEnd: z.number(),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { grant } from '@timbre/db/ledger/grant';
 import { createJobs } from '@timbre/db/jobs';
-import { createTestDatabase } from '@timbre/db/testing/test-database';
+import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
 import { voices } from '@timbre/db/voices/tables';
 import { startHttpServer } from '@timbre/platform/http-server';
 import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER } from '@timbre/platform/identity';
@@ -16,6 +16,7 @@ import { createClient } from 'graphql-ws';
 import { z } from 'zod';
 import { startTts } from '../start-tts.ts';
 import { startWorker, type TtsWorker } from '../start-worker.ts';
+import { spawnWorker, type WorkerProcess } from './worker-process.ts';
 
 const SECRET = 'a secret that only these tests know of';
 
@@ -35,12 +36,18 @@ const responseSchema = z.object({
     .optional(),
 });
 
+export interface TestTtsOptions {
+  models?: readonly SpeechModel[];
+  /** A migrated database, where the shared server's will not do. */
+  database?: TestDatabase;
+}
+
 export type TestTts = Awaited<ReturnType<typeof startTestTts>>;
 export type Person = ReturnType<TestTts['person']>;
 
 /** The subgraph, its database, its object store behind a real HTTP server, and people who talk to it. */
-export async function startTestTts(options: { models?: readonly SpeechModel[] } = {}) {
-  const database = await createTestDatabase();
+export async function startTestTts(options: TestTtsOptions = {}) {
+  const database = options.database ?? (await createTestDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), 'timbre-tts-'));
   const log = createLogger({ name: 'tts-test', level: 'error' });
   const metrics = () => createMetrics({ service: 'tts-test' });
@@ -75,6 +82,7 @@ export async function startTestTts(options: { models?: readonly SpeechModel[] } 
   });
   const sign = createIdentitySigner(SECRET);
   const workers: TtsWorker[] = [];
+  const processes: WorkerProcess[] = [];
 
   return {
     ...deps,
@@ -158,7 +166,16 @@ export async function startTestTts(options: { models?: readonly SpeechModel[] } 
       return worker;
     },
 
+    /** A worker as a process of its own. */
+    workerProcess: (): WorkerProcess => {
+      const worker = spawnWorker(env);
+      processes.push(worker);
+      return worker;
+    },
+
     async close() {
+      for (const worker of processes) worker.kill();
+      await Promise.all(processes.map(({ exited }) => exited));
       await Promise.all(workers.map((worker) => worker.close()));
       await server.close({ deadlineMs: 1000 });
       await media.close({ deadlineMs: 1000 });
