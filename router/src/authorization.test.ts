@@ -51,6 +51,8 @@ describe('fields', () => {
     expect(admin.data).toEqual({ person: null });
     const some = await router.query('{ person(id: "p1") { email } }', { token: await withScope('admin:users') });
     expect(some.data).toEqual({ person: { email: 'p1@example.com' } });
+    const half = await router.query(query, { token: await withScope('profile:read') });
+    expect(half.data).toEqual({ person: null });
     const all = await router.query(query, { token: await withScope('profile:read badges:read') });
     expect(all.data).toEqual({ person: { email: 'p1@example.com', badge: 'badge-p1' } });
   });

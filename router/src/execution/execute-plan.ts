@@ -1,5 +1,5 @@
 import type { GraphQLDataSource } from '@apollo/gateway';
-// The package's root loads an OTLP exporter and cloud detectors: twice the start time of this one function.
+// The package's root brings composition and the managers of supergraphs along: twice the time to load.
 import { executeQueryPlan } from '@apollo/gateway/dist/executeQueryPlan.js';
 import type { QueryPlan } from '@apollo/query-planner';
 import type { Logger } from '@timbre/platform/logger';

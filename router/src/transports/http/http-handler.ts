@@ -63,7 +63,7 @@ interface Exchange {
 
 async function answer(req: IncomingMessage, res: ServerResponse, exchange: Exchange): Promise<void> {
   const { options, search, requestId, type } = exchange;
-  const { engine, metrics, csrfPrevention } = options;
+  const { engine, metrics, csrfPrevention, log } = options;
   if (type === null) {
     throw new HttpRefusal(406, 'UNSUPPORTED_MEDIA_TYPE', `Responses are ${GRAPHQL_RESPONSE} or ${JSON_TYPE}.`);
   }
@@ -93,7 +93,8 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       prepared,
       operation === OperationTypeNode.QUERY ? { ...session, signal: gone.signal } : session,
     );
-    stop({ operation, outcome: outcome.errors === undefined ? 'ok' : 'errors' });
+    const seconds = stop({ operation, outcome: outcome.errors === undefined ? 'ok' : 'errors' });
+    log.debug({ requestId, operation, name: prepared.operation.name?.value, seconds }, 'answered');
     const { errors, data } = outcome;
     send(res, 200, type, errors === undefined ? { data } : { errors, data });
   } catch (error) {
