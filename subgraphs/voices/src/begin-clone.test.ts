@@ -144,7 +144,18 @@ describe('beginVoiceClone', () => {
 
   it('gives no more voices than the plan has slots, however many ask at once', async () => {
     const person = voices.person();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => begin(person, {})));
+    // Nobody's row gets in before all have had the chance to count: who counts without a lock counts none.
+    const holder = await voices.pool.connect();
+    await holder.query('begin; lock table voices.voices in share mode');
+    const asked = Array.from({ length: 8 }, () => begin(person, {}));
+    const waiting = `select pid, count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database()) group by 1`;
+    try {
+      await expect.poll(async () => (await holder.query(waiting)).rowCount, { timeout: 20_000 }).toBe(8);
+    } finally {
+      await holder.query('commit');
+      holder.release();
+    }
+    const answers = await Promise.all(asked);
     const made = answers.flatMap(({ voice }) => (voice === null ? [] : [voice]));
     expect(made).toHaveLength(3);
     const refused = answers.filter(({ voice }) => voice === null);

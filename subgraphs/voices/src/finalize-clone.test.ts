@@ -33,7 +33,8 @@ async function begun(person: Person, files: File[]) {
       for (const index of indexes) {
         const target = uploads[index];
         if (target === undefined) throw new Error(`no upload ${index}`);
-        await put(target, files[index]?.bytes ?? Buffer.alloc(0));
+        const status = await put(target, files[index]?.bytes ?? Buffer.alloc(0));
+        if (status !== 200) throw new Error(`upload ${index} answered ${status}`);
       }
     },
   };

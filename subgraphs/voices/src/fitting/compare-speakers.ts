@@ -3,8 +3,8 @@ import { timbreDistance } from '@timbre/speech/analysis/cepstrum';
 import { measureVoice } from '@timbre/speech/analysis/voice-measure';
 import type { Recording } from '@timbre/speech/engine';
 
-/** Distance in median pitch above which two recordings are not of one speaker, semitones. */
-const MAX_PITCH_SEMITONES = 6;
+/** Distance in median pitch above which two recordings are not of one speaker, semitones: one lively speaker alone moved by 6. */
+const MAX_PITCH_SEMITONES = 8;
 /**
  * Timbre distance (13 mel cepstra, means and deviations, in units of the two recordings' own
  * deviations) above which two recordings are not of one speaker. Over single utterances against five
@@ -28,7 +28,7 @@ export interface SpeakerComparison {
  */
 export function compareSpeakers(samples: readonly Recording[], consent: Recording): SpeakerComparison {
   const speaker = measureVoice(first(samples), { pace: false });
-  const witness = measureVoice(first([consent]), { pace: false, bands: speaker.bands });
+  const witness = measureVoice(first([consent]), { pace: false, bands: speaker.frames.bands });
   if (witness.voicedSeconds < MIN_VOICED_SECONDS) {
     throw new AppError(
       'AUDIO_TOO_SHORT',
@@ -37,7 +37,9 @@ export function compareSpeakers(samples: readonly Recording[], consent: Recordin
   }
   // Both sides without the bands that the other lacks: a telephone's recording has no treble to compare.
   const same =
-    witness.bands === speaker.bands ? speaker : measureVoice(first(samples), { pace: false, bands: witness.bands });
+    witness.frames.bands === speaker.frames.bands
+      ? speaker
+      : measureVoice(first(samples), { pace: false, bands: witness.frames.bands });
   const scale = same.cepstrum.deviation.map((deviation, i) =>
     Math.sqrt((deviation ** 2 + (witness.cepstrum.deviation[i] ?? deviation) ** 2) / 2),
   );
