@@ -27,7 +27,7 @@ export function composeSupergraph(): string {
     const lines = result.errors.map((error) => `  ${String(error.extensions.code)}: ${error.message}`);
     throw new Error(`The subgraphs do not compose:\n${lines.join('\n')}`);
   }
-  const warnings = result.hints.filter((hint) => hint.definition.level.value >= 60);
+  const warnings = result.hints.filter((hint) => hint.definition.level.name === 'WARN');
   for (const hint of warnings) console.warn(`${hint.definition.code}: ${hint.message}`);
   return `${result.supergraphSdl.trimEnd()}\n`;
 }

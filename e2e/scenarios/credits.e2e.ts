@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { speechText } from '@timbre/cli/bench/speech-text';
-import { followGeneration, orderSpeech } from '@timbre/cli/client/speak';
+import { followGeneration } from '@timbre/cli/client/speak';
 import { GenerateSpeechDocument, MeDocument } from '@timbre/cli/generated/graphql';
 import { accounts, balances } from '@timbre/db/billing/tables';
 import { createDb, type Db } from '@timbre/db/client';

@@ -25,7 +25,7 @@ export function parseStartEnv(source: EnvSource): StartEnv {
 export type Need = 'database' | 'objects' | 'tokens';
 
 const EVERY_SERVICE = ['NODE_ENV', 'LOG_LEVEL', 'HOST', 'IDENTITY_SECRET', 'REDIS_URL', 'APOLLO_TELEMETRY_DISABLED'];
-const OF_THE_MACHINE = ['PATH', 'TZ', 'TMPDIR', 'SystemRoot', 'NODE_EXTRA_CA_CERTS'];
+const OF_THE_MACHINE = ['NODE_COMPILE_CACHE', 'PATH', 'TZ', 'TMPDIR', 'SystemRoot', 'NODE_EXTRA_CA_CERTS'];
 
 const BY_NEED: Record<Need, readonly string[]> = {
   database: ['DATABASE_URL'],

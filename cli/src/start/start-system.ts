@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@timbre/db/migrate';
 import type { EnvSource } from '@timbre/platform/env';
@@ -33,6 +34,8 @@ export interface RunningSystem {
 }
 
 const READY_TIMEOUT_MS = 60_000;
+/** What V8 made of the code at the last start; a third less CPU time at the next. Of no use where it cannot be written. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/timbre/compiled', import.meta.url));
 /** Only the router is for others; what stands behind it is not to be reached from another machine. */
 const INTERNAL_HOST = '127.0.0.1';
 
@@ -88,6 +91,7 @@ async function bringUp(
     IDENTITY_SECRET: env.IDENTITY_SECRET ?? identitySecret(env.DATA_DIR),
     PUBLIC_URL: env.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
     APOLLO_TELEMETRY_DISABLED: '1',
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
   };
   const addresses = Object.fromEntries(
     SERVICES.flatMap(({ name, subgraph }) =>
