@@ -33,6 +33,7 @@ await runService(async (source) => {
       throw new AppError('NOT_FOUND', 'There is nothing here.');
     },
   });
+  log.info({ url: server.url }, 'voices-worker works');
   return {
     async close() {
       await running.close();

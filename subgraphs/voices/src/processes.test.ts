@@ -1,5 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -8,29 +11,56 @@ import { lenaAs } from './testing/spoken.ts';
 import { startTestVoices, type TestVoices } from './testing/start-test-voices.ts';
 
 let voices: TestVoices;
-const workers: ChildProcess[] = [];
+const programs: ChildProcess[] = [];
 beforeAll(async () => {
   voices = await startTestVoices();
 });
 afterAll(async () => {
-  for (const worker of workers) {
-    if (worker.exitCode !== null || worker.signalCode !== null) continue;
-    const gone = once(worker, 'exit');
-    worker.kill('SIGTERM');
+  for (const program of programs) {
+    if (program.exitCode !== null || program.signalCode !== null) continue;
+    const gone = once(program, 'exit');
+    program.kill('SIGTERM');
     await gone;
   }
   await voices.close();
 });
 
 /** The real program, in a process of its own. */
-function startWorker(): ChildProcess {
-  const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [], {
-    env: { ...voices.env, LOG_LEVEL: 'error', PORT: '0' },
+function startProgram(file: string, env: Record<string, string>, stdio: 'inherit' | 'pipe' = 'inherit'): ChildProcess {
+  const program = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
+    env: { LOG_LEVEL: 'error', ...env },
     execArgv: [],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', stdio, stdio, 'ipc'],
   });
-  workers.push(worker);
-  return worker;
+  programs.push(program);
+  return program;
+}
+
+const startWorker = () => startProgram('worker.ts', voices.env);
+
+it.each(['main.ts', 'worker.ts'])(
+  '%s gets ready, drains when told to, and says what its environment lacks',
+  async (file) => {
+    const program = startProgram(file, { ...voices.env, LOG_LEVEL: 'info' }, 'pipe');
+    const ended = once(program, 'exit');
+    const url = await lineWith(program.stdout, /"url":"([^"]+)"/);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    program.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+
+    const lost = startProgram(file, { PORT: 'x' }, 'pipe');
+    const failed = once(lost, 'exit');
+    expect(await text(lost.stderr ?? Readable.from([]))).toMatch(/PORT.*\n.*DATABASE_URL[^]*IDENTITY_SECRET/);
+    expect(await failed).toEqual([1, null]);
+  },
+);
+
+async function lineWith(stream: Readable | null, pattern: RegExp): Promise<string> {
+  for await (const line of createInterface({ input: stream ?? Readable.from([]) })) {
+    const found = pattern.exec(line)?.[1];
+    if (found !== undefined) return found;
+  }
+  throw new Error(`No line with ${String(pattern)}.`);
 }
 
 it('a clone whose worker is killed is finished by the next one, once', async () => {
