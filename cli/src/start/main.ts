@@ -1,9 +1,9 @@
+import '@timbre/db/quick-imports';
 import { once } from 'node:events';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { runCommand } from '../run-command.ts';
 import { banner } from './banner.ts';
 import { logPrinter } from './log-printer.ts';
-import { startSystem } from './start-system.ts';
 
 await runCommand({
   usage: `npm start
@@ -16,6 +16,8 @@ Ctrl-C drains and ends all of it; the data stays.
   The README lists the other variables.`,
   options: {},
   run: async () => {
+    // Only now: the quick imports are for what is imported after them.
+    const { startSystem } = await import('./start-system.ts');
     const stopped = new AbortController();
     // Told twice is told once: the second signal must not cut the draining short and leave processes behind.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());

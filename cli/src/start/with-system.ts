@@ -1,9 +1,9 @@
+import '@timbre/db/quick-imports';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { GraphClient } from '../client/graph-client.ts';
 import { CommandError } from '../run-command.ts';
 import { parseStartEnv } from './env.ts';
 import { readRunFile } from './run-file.ts';
-import { startSystem } from './start-system.ts';
 
 /**
  * Calls `use` with a client of the system that runs on this `DATA_DIR`, signed in as `email` with the development
@@ -40,6 +40,7 @@ export async function withSystem(user: { email: string }, use: (client: GraphCli
 
 /** Quiet unless it fails; on any free port, so that whatever sits on 4000 does not matter. */
 async function startHere(lines: string[], signal: AbortSignal) {
+  const { startSystem } = await import('./start-system.ts');
   try {
     return await startSystem({
       env: { ...process.env, PORT: process.env['PORT'] ?? '0', LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },

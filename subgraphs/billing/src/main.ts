@@ -11,7 +11,7 @@ await runService(async (source) => {
   const env = parseBillingEnv(source);
   const log = createLogger({ name: 'billing', level: env.LOG_LEVEL });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-billing' });
-  const bus = openBus(env, { log });
+  const bus = await openBus(env, { log });
   const server = await startBilling({
     db: database.db,
     bus,
