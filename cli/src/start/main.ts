@@ -1,4 +1,3 @@
-import '@timbre/db/quick-imports';
 import { once } from 'node:events';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { runCommand } from '../run-command.ts';
@@ -16,7 +15,7 @@ Ctrl-C drains and ends all of it; the data stays.
   The README lists the other variables.`,
   options: {},
   run: async () => {
-    // Only now: the quick imports are for what is imported after them.
+    await import('@timbre/db/quick-imports'); // helps what is imported after it
     const { startSystem } = await import('./start-system.ts');
     const stopped = new AbortController();
     // Told twice is told once: the second signal must not cut the draining short and leave processes behind.

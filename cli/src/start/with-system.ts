@@ -1,4 +1,3 @@
-import '@timbre/db/quick-imports';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { GraphClient } from '../client/graph-client.ts';
 import { CommandError } from '../run-command.ts';
@@ -40,6 +39,7 @@ export async function withSystem(user: { email: string }, use: (client: GraphCli
 
 /** Quiet unless it fails; on any free port, so that whatever sits on 4000 does not matter. */
 async function startHere(lines: string[], signal: AbortSignal) {
+  await import('@timbre/db/quick-imports'); // helps what is imported after it
   const { startSystem } = await import('./start-system.ts');
   try {
     return await startSystem({
