@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 
 import { AppError } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
@@ -124,7 +123,8 @@ export class ProcessPool {
         if (slot.restart) clearTimeout(slot.restart);
         const { child } = slot;
         if (!child) return;
-        const exited = once(child, 'exit');
+        // Not `once` of node:events, which an 'error' rejects: closing the channel twice is one.
+        const exited = new Promise((resolve) => child.once('exit', resolve));
         const kill = setTimeout(() => child.kill('SIGKILL'), slot.job ? 0 : CLOSE_LIMIT_MS);
         child.ref();
         if (child.connected) child.disconnect();

@@ -2,6 +2,7 @@ import { PLANS } from '@timbre/db/billing/plans';
 import type { Jobs } from '@timbre/db/jobs';
 import type { Db } from '@timbre/db/client';
 import type { Bus } from '@timbre/platform/bus/bus';
+import type { Metrics } from '@timbre/platform/metrics';
 import type { Logger } from '@timbre/platform/logger';
 import type { ObjectStore } from '@timbre/platform/storage/object-store';
 import type { SpeechEngine } from '@timbre/speech/engine';
@@ -11,6 +12,7 @@ import type { Parts } from './pipeline/parts.ts';
 import { recordAbandonment } from './pipeline/record.ts';
 import { runGeneration } from './pipeline/run-generation.ts';
 import { createChunkScheduler } from './pipeline/scheduler.ts';
+import { createWorkerMetrics } from './pipeline/worker-metrics.ts';
 import { notify } from './services/notify.ts';
 
 export interface WorkerOptions {
@@ -20,6 +22,7 @@ export interface WorkerOptions {
   store: ObjectStore;
   /** Null where none is installed: only cleaning is done then. */
   engine: SpeechEngine | null;
+  metrics: Metrics;
   log: Logger;
   /** Processes that the engine speaks with. */
   engineProcesses: number;
@@ -55,7 +58,8 @@ export async function startWorker(options: WorkerOptions): Promise<TtsWorker> {
 
   await jobs.start();
   if (engine) {
-    const parts: Parts = { db, jobs, bus, store, engine, encoder, scheduler, log };
+    const metrics = createWorkerMetrics(options.metrics.registry, db);
+    const parts: Parts = { db, jobs, bus, store, engine, encoder, scheduler, metrics, log };
     const tiers = Object.fromEntries(PLANS.map((plan) => [plan.id, plan.concurrency]));
     const groupConcurrency = { default: Math.min(...Object.values(tiers)), tiers };
     await jobs.work('tts.generate', { concurrency, groupConcurrency }, ({ data, signal }) =>

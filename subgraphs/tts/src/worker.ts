@@ -20,12 +20,14 @@ await runService(async (source) => {
   const { bus, store } = services;
   const { db } = database;
   const engine = await createLocalEngine({ processes: env.TTS_ENGINE_PROCESSES, log });
+  const metrics = createMetrics({ service: 'tts-worker' });
   const worker = await startWorker({
     db,
     jobs,
     bus,
     store,
     engine,
+    metrics,
     log,
     engineProcesses: env.TTS_ENGINE_PROCESSES,
     encoderThreads: env.TTS_ENCODER_THREADS,
@@ -35,7 +37,7 @@ await runService(async (source) => {
     host: env.HOST,
     port: env.PORT,
     log,
-    metrics: createMetrics({ service: 'tts-worker' }),
+    metrics,
     async ready() {
       await db.execute(sql`select 1`);
       await store.check();

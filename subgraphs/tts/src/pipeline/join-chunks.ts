@@ -7,7 +7,7 @@ import type { Run } from './run.ts';
 
 /** Lays the chunks that are there end to end, encodes them and stores the whole, a chunk in memory at a time. */
 export async function joinChunks(
-  { store, encoder }: Parts,
+  { store, encoder, metrics }: Parts,
   { generation, number }: Run,
   chunks: readonly SoundingChunkRow[],
   sampleRate: number,
@@ -22,7 +22,9 @@ export async function joinChunks(
       if (chunk.audioKey !== null) yield await store.get(chunk.audioKey);
     }
   }
+  const joined = metrics.joinSeconds.startTimer();
   const encoding = encoder.encode({ format, sampleRate, totalSamples, wavs: wavs() });
   const stored = await store.put(key, encoding.bytes, { contentType: FORMATS[format].contentType });
+  joined();
   return { key, durationMs: encoding.durationMs(), ...stored };
 }

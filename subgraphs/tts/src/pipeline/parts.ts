@@ -6,6 +6,7 @@ import type { ObjectStore } from '@timbre/platform/storage/object-store';
 import type { SpeechEngine } from '@timbre/speech/engine';
 import type { EncoderPool } from './encoder-pool.ts';
 import type { ChunkScheduler } from './scheduler.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** What a worker's pipeline is made of; one set per process. */
 export interface Parts {
@@ -16,5 +17,6 @@ export interface Parts {
   engine: SpeechEngine;
   encoder: EncoderPool;
   scheduler: ChunkScheduler;
+  metrics: WorkerMetrics;
   log: Logger;
 }

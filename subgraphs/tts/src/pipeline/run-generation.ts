@@ -79,6 +79,7 @@ async function speakAll(parts: Parts, run: Run, lane: Lane, signal: AbortSignal)
           return;
         }
         const failure = describeFailure(error);
+        parts.metrics.chunkFailures.inc({ code: failure.code });
         parts.log.warn(
           { err: rootCause(error), generationId: run.generation.id, chunk: chunk.index, tries },
           'a chunk failed',
@@ -104,7 +105,7 @@ async function giveUp(
 }
 
 async function finish(parts: Parts, run: Run, signal: AbortSignal): Promise<void> {
-  const { db, store, log } = parts;
+  const { db, store, metrics, log } = parts;
   const { id, ownerId, renderingId, chunksTotal } = run.generation;
   const patience = { log, signal };
   const chunks = await patiently(patience, () => readChunksFrom(db, renderingId, 0, chunksTotal));
@@ -113,13 +114,15 @@ async function finish(parts: Parts, run: Run, signal: AbortSignal): Promise<void
   const sampleRate = row?.rendering.sampleRate ?? null;
   const audio =
     spoken.length === 0 || sampleRate === null ? null : await joinChunks(parts, run, spoken, sampleRate, signal);
+  const ending = endingOf(chunks, spoken.length);
   try {
-    await patiently(patience, () => recordEnd(parts, run, endingOf(chunks, spoken.length), audio));
+    await patiently(patience, () => recordEnd(parts, run, ending, audio));
   } catch (error) {
     // Canceled while it was encoded: nobody will ever ask for it.
     if (error instanceof RunOver && audio) await store.delete([audio.key]);
     throw error;
   }
+  metrics.ended.inc({ state: ending.state });
   await notify(parts, id, { ownerId });
 }
 

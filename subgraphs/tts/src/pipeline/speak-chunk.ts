@@ -24,7 +24,7 @@ export function chunkEnds(text: string): ReadonlyMap<number, ReturnType<typeof p
  * was deleted or revoked is not heard any longer than that. @throws RunOver, VoiceGone, and what the engine throws.
  */
 export async function speakChunk(
-  { db, bus, store, engine, log }: Parts,
+  { db, bus, store, engine, metrics, log }: Parts,
   run: Run,
   chunk: RunChunk,
   ends: ReturnType<typeof chunkEnds>,
@@ -41,13 +41,21 @@ export async function speakChunk(
   if (voice?.status !== 'READY' || voice.revision !== voiceRevision) throw new VoiceGone();
 
   const profile = VoiceProfile.parse(voice.profile);
+  const spoken = metrics.chunkSeconds.startTimer({ step: 'synthesize' });
   const speech = await engine.synthesize({ text: text.slice(charStart, charEnd), profile, speed, signal });
+  spoken();
   const boundary = charEnd === text.length ? null : (ends.get(charEnd) ?? 'sentence');
   const { wav, sampleCount, words } = shapeChunk(speech, { charStart, boundary, speed });
 
+  const stored = metrics.chunkSeconds.startTimer({ step: 'store' });
   const audioKey = chunkKey(ownerId, renderingId, index, attempt);
   await store.put(audioKey, wav, { contentType: 'audio/wav' });
+  stored();
+  const recorded = metrics.chunkSeconds.startTimer({ step: 'record' });
   const sound = { audioKey, sampleCount, words, sampleRate: speech.sampleRate };
   await patiently(patience, () => recordChunk(db, run, chunk, sound));
+  recorded();
+  metrics.spokenSeconds.inc(sampleCount / speech.sampleRate);
+  if (index === 0) metrics.firstAudioSeconds.observe((Date.now() - generation.createdAt.getTime()) / 1000);
   await notify({ bus, log }, generationId, { ownerId });
 }

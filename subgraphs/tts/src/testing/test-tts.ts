@@ -157,6 +157,7 @@ export async function startTestTts(options: TestTtsOptions = {}) {
         store,
         engine,
         log,
+        metrics: metrics(),
         jobs: createJobs({ url: database.url, log, max: 4 }),
         engineProcesses: 1,
         encoderThreads: 1,
