@@ -15,8 +15,6 @@ export interface SpeechModel {
 export const EQUALIZER_BAND_COUNT = 40;
 /** Largest boost or cut of one equalizer band, dB. */
 export const EQUALIZER_LIMIT_DB = 18;
-/** Mel cepstra (c1…c13) whose liveliness a profile can scale. */
-export const CEPSTRUM_COUNT = 13;
 
 /** A voice of the local engine: how espeak-ng is asked to speak, and what is done to the sound afterwards. */
 export const LocalVoiceProfile = z.object({
@@ -44,8 +42,8 @@ export const LocalVoiceProfile = z.object({
     .array(z.number().min(-EQUALIZER_LIMIT_DB).max(EQUALIZER_LIMIT_DB))
     .length(EQUALIZER_BAND_COUNT)
     .default(() => Array.from({ length: EQUALIZER_BAND_COUNT }, () => 0)),
-  /** Factor on each mel cepstrum's movement about its mean (c1…c13); absent leaves the sound's own. */
-  dynamics: z.array(z.number().min(0.5).max(2)).length(CEPSTRUM_COUNT).optional(),
+  /** Noise of breath and room that goes with the voice, dB under its momentary power, for each band; absent for none. */
+  breath: z.array(z.number().min(-100).max(0)).length(EQUALIZER_BAND_COUNT).optional(),
 });
 export type LocalVoiceProfile = z.infer<typeof LocalVoiceProfile>;
 

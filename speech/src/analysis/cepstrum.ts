@@ -1,4 +1,7 @@
-import { CEPSTRUM_COUNT, EQUALIZER_BAND_COUNT } from '../engine.ts';
+import { EQUALIZER_BAND_COUNT } from '../engine.ts';
+
+/** Mel cepstra that timbre is told by: c1…c13. */
+export const CEPSTRUM_COUNT = 13;
 
 /** Row i holds the orthonormal DCT-II of cepstrum i+1 (c0 is left out: it is loudness). */
 export const CEPSTRUM_BASIS: readonly Float64Array[] = Array.from({ length: CEPSTRUM_COUNT }, (_, i) =>
@@ -15,36 +18,32 @@ export interface CepstrumStatistics {
   deviation: number[];
 }
 
-/** Statistics over the frames for which `counted` is true. Bands from `bands` on count as level with zero. */
-export function cepstrumStatistics(
-  melDb: Float32Array,
-  counted: readonly boolean[],
-  bands: number = EQUALIZER_BAND_COUNT,
-): CepstrumStatistics {
+/** Statistics over frames. Bands from `bands` on count as level with the rest. */
+export function cepstrumStatistics(melDb: Float32Array, frames: number, bands: number): CepstrumStatistics {
   const sum = new Float64Array(CEPSTRUM_COUNT);
   const squares = new Float64Array(CEPSTRUM_COUNT);
-  let frames = 0;
-  for (let frame = 0; frame < counted.length; frame++) {
-    if (counted[frame] !== true) continue;
-    frames++;
+  const frameBands = new Float64Array(bands);
+  for (let frame = 0; frame < frames; frame++) {
     const offset = frame * EQUALIZER_BAND_COUNT;
     let level = 0;
     for (let b = 0; b < bands; b++) level += melDb[offset + b] ?? 0;
     level /= bands;
-    for (let i = 0; i < CEPSTRUM_COUNT; i++) {
-      const basis = CEPSTRUM_BASIS[i];
+    // About the frame's level, so that unknown bands neither rise nor fall.
+    for (let b = 0; b < bands; b++) frameBands[b] = (melDb[offset + b] ?? 0) - level;
+    CEPSTRUM_BASIS.forEach((basis, i) => {
       let value = 0;
-      // About the frame's level, so that unknown bands neither rise nor fall.
-      for (let b = 0; b < bands; b++) value += ((melDb[offset + b] ?? 0) - level) * (basis?.[b] ?? 0);
+      for (let b = 0; b < bands; b++) value += (frameBands[b] ?? 0) * (basis[b] ?? 0);
       sum[i] = (sum[i] ?? 0) + value;
       squares[i] = (squares[i] ?? 0) + value * value;
-    }
+    });
   }
-  const mean = Array.from(sum, (value) => value / Math.max(1, frames));
-  const deviation = Array.from(squares, (value, i) =>
-    Math.sqrt(Math.max(0, value / Math.max(1, frames) - (mean[i] ?? 0) ** 2)),
-  );
-  return { frames, mean, deviation };
+  const count = Math.max(1, frames);
+  const mean = Array.from(sum, (value) => value / count);
+  return {
+    frames,
+    mean,
+    deviation: Array.from(squares, (value, i) => Math.sqrt(Math.max(0, value / count - (mean[i] ?? 0) ** 2))),
+  };
 }
 
 /**

@@ -47,21 +47,32 @@ export function frameCount(n: number): number {
   return Math.max(0, Math.ceil(n / HOP));
 }
 
-/**
- * Log mel energies in dB, `EQUALIZER_BAND_COUNT` for each frame, of sound at `ANALYSIS_RATE`. Frame f is centred on
- * sample f × `HOP`.
- */
-export function melSpectrum(samples: Float32Array, wanted?: readonly boolean[]): Float32Array {
-  const frames = frameCount(samples.length);
-  const out = new Float32Array(frames * EQUALIZER_BAND_COUNT);
+/** One row for each wanted frame, in order. */
+export interface MelSpectrum {
+  /** Mean power density of each band, dB, `EQUALIZER_BAND_COUNT` for each frame: white noise has its own power in each. */
+  melDb: Float32Array;
+  /** Mean power of the windowed frame, dB. */
+  powerDb: Float32Array;
+}
+
+/** Mel spectrum of sound at `ANALYSIS_RATE` in the frames that are `wanted`; frame f is centred on sample f × `HOP`. */
+export function melSpectrum(samples: Float32Array, wanted: readonly boolean[]): MelSpectrum {
+  const frames = wanted.flatMap((yes, frame) => (yes ? [frame] : []));
+  const melDb = new Float32Array(frames.length * EQUALIZER_BAND_COUNT);
+  const powerDb = new Float32Array(frames.length);
   const fft = new RealFft(FFT_SIZE);
   const { time } = fft;
   const power = new Float64Array(FFT_SIZE / 2 + 1);
   const scale = 1 / window.reduce((sum, w) => sum + w * w, 0);
-  for (let frame = 0; frame < frames; frame++) {
-    if (wanted && wanted[frame] !== true) continue;
+  frames.forEach((frame, row) => {
     const start = frame * HOP - WINDOW / 2;
-    for (let i = 0; i < WINDOW; i++) time[i] = (samples[start + i] ?? 0) * (window[i] ?? 0);
+    let energy = 0;
+    for (let i = 0; i < WINDOW; i++) {
+      const value = (samples[start + i] ?? 0) * (window[i] ?? 0);
+      time[i] = value;
+      energy += value * value;
+    }
+    powerDb[row] = 10 * Math.log10(energy * scale + FLOOR);
     const spectrum = fft.forward();
     for (let bin = 0; bin < power.length; bin++) {
       const re = spectrum[bin * 2] ?? 0;
@@ -69,10 +80,10 @@ export function melSpectrum(samples: Float32Array, wanted?: readonly boolean[]):
       power[bin] = (re * re + im * im) * scale;
     }
     bank.forEach(({ first, weights }, band) => {
-      let energy = 0;
-      for (let i = 0; i < weights.length; i++) energy += (weights[i] ?? 0) * (power[first + i] ?? 0);
-      out[frame * EQUALIZER_BAND_COUNT + band] = 10 * Math.log10(energy + FLOOR);
+      let density = 0;
+      for (let i = 0; i < weights.length; i++) density += (weights[i] ?? 0) * (power[first + i] ?? 0);
+      melDb[row * EQUALIZER_BAND_COUNT + band] = 10 * Math.log10(density + FLOOR);
     });
-  }
-  return out;
+  });
+  return { melDb, powerDb };
 }

@@ -11,7 +11,8 @@ import { decodeBytes } from './decode-bytes.ts';
 process.on('disconnect', () => process.exit(0));
 
 process.once('message', (request: DecodeRequest) => {
-  new Worker(new URL('./memory-guard.ts', import.meta.url), { workerData: request.maxMemory });
+  const guard = new Worker(new URL('./memory-guard.ts', import.meta.url), { workerData: request.maxMemory });
+  guard.unref();
   void run(request).then((reply) => process.send?.(reply));
 });
 
@@ -26,7 +27,8 @@ async function run(request: DecodeRequest): Promise<DecodeReply> {
 }
 
 async function load({ source, maxBytes }: DecodeRequest): Promise<Uint8Array> {
-  if ('bytes' in source) return source.bytes;
+  // Bytes that came by IPC may begin at an odd offset of a larger buffer, where 16-bit samples cannot be viewed: copy.
+  if ('bytes' in source) return new Uint8Array(source.bytes);
   const { size } = await stat(source.path);
   if (size > maxBytes) throw tooLarge(size, maxBytes);
   return readFile(source.path);

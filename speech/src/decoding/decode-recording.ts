@@ -16,10 +16,13 @@ const HEAP_MB = 512;
  * Throws AppError `AUDIO_UNREADABLE` (no audio, or a format that is not accepted), `AUDIO_TRUNCATED`, `AUDIO_SILENT`,
  * `AUDIO_TOO_LONG`, `AUDIO_TOO_LARGE` (bytes, or memory to decode it).
  */
-export function decodeRecording(source: string | Uint8Array, limits: DecodeLimits = {}): Promise<DecodedRecording> {
+export async function decodeRecording(
+  source: string | Uint8Array,
+  limits: DecodeLimits = {},
+): Promise<DecodedRecording> {
   const { maxSeconds = 600, maxBytes = 25_000_000, maxMs = 30_000, maxMemory = 1024 ** 3, signal } = limits;
-  if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-  if (typeof source !== 'string' && source.length > maxBytes) return Promise.reject(tooLarge(source.length, maxBytes));
+  signal?.throwIfAborted();
+  if (typeof source !== 'string' && source.length > maxBytes) throw tooLarge(source.length, maxBytes);
   const { promise, resolve, reject } = Promise.withResolvers<DecodedRecording>();
   const child = fork(ENTRY, {
     serialization: 'advanced',

@@ -1,4 +1,6 @@
 import type { LocalVoiceProfile, Speech, WordTiming } from '../engine.ts';
+import { createBreath } from '../dsp/breath.ts';
+import type { Breath } from '../dsp/breath.ts';
 import { createEqualizer } from '../dsp/equalizer.ts';
 import type { Equalizer } from '../dsp/equalizer.ts';
 import { resample } from '../dsp/resampler.ts';
@@ -27,6 +29,7 @@ export class UnknownVoiceError extends Error {}
 interface PreparedVoice {
   language: string;
   equalizer: Equalizer;
+  breath: Breath | null;
   /** Of one profile for all of its texts, so that its chunks match each other. */
   gain: number;
 }
@@ -60,7 +63,12 @@ export class Renderer {
     if (profile.variant !== '' && !this.#espeak.variants.has(profile.variant)) {
       throw new UnknownVoiceError(`The local engine has no voice variant ${profile.variant}.`);
     }
-    const voice: PreparedVoice = { language, equalizer: createEqualizer(profile.equalizer, ESPEAK_RATE), gain: 1 };
+    const voice: PreparedVoice = {
+      language,
+      equalizer: createEqualizer(profile.equalizer, ESPEAK_RATE),
+      breath: profile.breath ? createBreath(profile.breath, ESPEAK_RATE) : null,
+      gain: 1,
+    };
     const { samples } = this.#speak(CALIBRATION_TEXT, { ...profile, rate: 175 }, voice, 1);
     const { lufs } = measureLoudness(samples, ESPEAK_RATE);
     if (Number.isFinite(lufs)) voice.gain = 10 ** ((TARGET_LUFS - lufs) / 20);
@@ -92,6 +100,7 @@ export class Renderer {
     const shift = Math.round(profile.formantShift * 100);
     const stretched = timeStretch(speech.samples, ESPEAK_RATE, stretch);
     const samples = voice.equalizer(resample(stretched, shift, 100));
+    voice.breath?.(samples);
     const scale = samples.length / speech.samples.length;
     const at = (sample: number): number => Math.min(samples.length, Math.round(sample * scale));
     return {
