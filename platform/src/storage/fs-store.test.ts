@@ -7,14 +7,17 @@ import { createFsStore } from './fs-store.ts';
 import type { FsStore } from './fs-store.ts';
 import { createUrlSigner } from './url-signer.ts';
 
+let home: string;
 let root: string;
 let store: FsStore;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'timbre-store-'));
+  home = await mkdtemp(join(tmpdir(), 'timbre-store-'));
+  // Deep below what the test owns: were the guards broken, the keys that try to get out would still hit nobody else.
+  root = join(home, 'a', 'b', 'c', 'store');
   store = await createFsStore({ root, publicUrl: 'http://media.test', signer: createUrlSigner('s'.repeat(32)) });
 });
 afterEach(async () => {
-  await rm(root, { recursive: true });
+  await rm(home, { recursive: true });
 });
 
 const bytes = (text: string) => new TextEncoder().encode(text);

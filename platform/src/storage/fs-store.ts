@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { AppError } from '../errors.ts';
 import { checkObjectKey, checkObjectPrefix, INCOMING } from './keys.ts';
 import { encodeTrailer, isMissing, openObject } from './object-file.ts';
@@ -34,13 +34,14 @@ const READ_BYTES = 256 * 1024;
 const STALE_MS = 24 * 60 * 60 * 1000;
 
 export async function createFsStore(options: FsStoreOptions): Promise<FsStore> {
-  const { root, signer, publicUrl } = options;
+  const { signer, publicUrl } = options;
+  const root = resolve(options.root);
   const temporary = join(root, '.tmp');
   await mkdir(temporary, { recursive: true });
   await sweep(temporary);
 
   // No key contains `~`: a file can never stand where another key needs a directory.
-  const pathOf = (key: string) => `${join(root, checkObjectKey(key))}~`;
+  const pathOf = (key: string) => `${inside(root, checkObjectKey(key))}~`;
 
   async function receive(
     key: string,
@@ -110,8 +111,8 @@ export async function createFsStore(options: FsStoreOptions): Promise<FsStore> {
 
     async deletePrefix(prefix) {
       checkObjectPrefix(prefix);
-      await rm(join(root, prefix), { recursive: true, force: true });
-      await rm(join(root, INCOMING, prefix), { recursive: true, force: true });
+      await rm(inside(root, prefix), { recursive: true, force: true });
+      await rm(inside(root, INCOMING + prefix), { recursive: true, force: true });
     },
 
     async uploadTarget({ expiresInSeconds, ...claim }) {
@@ -156,6 +157,13 @@ export async function createFsStore(options: FsStoreOptions): Promise<FsStore> {
       await access(temporary, constants.R_OK | constants.W_OK);
     },
   };
+}
+
+/** A second lock on the same door: one mistake in the form of keys must not become a deletion elsewhere. */
+function inside(root: string, key: string): string {
+  const path = join(root, key);
+  if (!path.startsWith(root + sep)) throw new RangeError(`Not below the store: ${JSON.stringify(key)}`);
+  return path;
 }
 
 async function writeObject(path: string, body: AsyncIterable<Uint8Array>, contentType: string): Promise<StoredObject> {
