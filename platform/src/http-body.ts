@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from './errors.ts';
 
 /** How long a client may go on sending what was refused already. */
-const LINGER_MS = 500;
+const LINGER_MS = 2_000;
 
 /**
  * A request's body as it arrives. Unlike iterating over the request itself, stopping early leaves
@@ -64,11 +64,19 @@ export function sendJson(
     ...(refused ? { connection: 'close' } : {}),
     ...headers,
   });
-  if (!refused) {
+  endAfterBody(res, text);
+}
+
+/**
+ * Ends a response. Where the request's body is still arriving, what is left of it is thrown away first: closing at
+ * once would reset the connection under the client, which then never sees the answer.
+ */
+export function endAfterBody(res: ServerResponse, text: string | Buffer): void {
+  const { req } = res;
+  if (req.complete) {
     res.end(text);
     return;
   }
-  // Closing at once would reset the connection under the client, which then never sees the answer.
   res.write(text);
   const end = () => {
     clearTimeout(timer);
@@ -94,7 +102,7 @@ function tooLarge(maxBytes: number, sent: number): AppError {
     'PAYLOAD_TOO_LARGE',
     `A request body may have at most ${maxBytes} bytes; this one has ${sent} or more.`,
     {
-      details: { maxBytes, sent },
+      details: { maximum: maxBytes, actual: sent },
     },
   );
 }

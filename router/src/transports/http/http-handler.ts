@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from '@timbre/platform/errors';
 import type { ErrorCode } from '@timbre/platform/errors';
+import { endAfterBody } from '@timbre/platform/http-body';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, OperationTypeNode } from 'graphql';
@@ -125,6 +126,13 @@ function isNavigation(req: IncomingMessage, search: URLSearchParams): boolean {
 
 function asRefusal(error: unknown, requestId: string, log: Logger): HttpRefusal {
   if (error instanceof HttpRefusal) return error;
+  if (error instanceof AppError) {
+    const { code, message, details } = error;
+    return new HttpRefusal(httpStatusOf(code), code, message, {
+      headers: { connection: 'close' },
+      ...(details && { details }),
+    });
+  }
   log.error({ err: error, requestId }, 'a request failed');
   const { message } = internalError(requestId);
   return new HttpRefusal(500, 'INTERNAL_SERVER_ERROR', message);
@@ -145,5 +153,5 @@ function refuse(res: ServerResponse, type: ResponseType, refusal: HttpRefusal): 
 function send(res: ServerResponse, status: number, type: ResponseType, body: object): void {
   const text = Buffer.from(JSON.stringify(body));
   res.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': text.length });
-  res.end(text);
+  endAfterBody(res, text);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readBody } from '@timbre/platform/http-body';
 import { z } from 'zod';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { HttpRefusal } from './http-refusal.ts';
@@ -14,7 +15,7 @@ const parametersSchema = z.object({
 /**
  * The GraphQL request that an HTTP request carries (GraphQL over HTTP, section 5).
  *
- * @throws HttpRefusal 400, 405, 413 or 415
+ * @throws HttpRefusal 400, 405 or 415; AppError PAYLOAD_TOO_LARGE
  */
 export async function readRequest(
   req: IncomingMessage,
@@ -75,43 +76,4 @@ function parseJson(text: string, message: string): unknown {
   } catch {
     throw new HttpRefusal(400, 'BAD_REQUEST', message);
   }
-}
-
-/**
- * Collects a body up to its limit. A longer one is read to its end (within the server's own time
- * limit) and thrown away: a client that is still writing would otherwise meet a reset connection
- * instead of the answer.
- */
-function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = (sent: number) =>
-    new HttpRefusal(
-      413,
-      'PAYLOAD_TOO_LARGE',
-      `A request body may have at most ${maxBytes} bytes; this one has ${sent} or more.`,
-      {
-        headers: { connection: 'close' },
-        details: { maximum: maxBytes, actual: sent },
-      },
-    );
-  return new Promise((resolve, reject) => {
-    const announced = Number(req.headers['content-length'] ?? 0);
-    if (announced > maxBytes) {
-      req.resume();
-      reject(tooLarge(announced));
-      return;
-    }
-    const parts: Buffer[] = [];
-    let size = 0;
-    req.on('data', (part: Buffer) => {
-      size += part.length;
-      if (size <= maxBytes) parts.push(part);
-      else {
-        parts.length = 0;
-        reject(tooLarge(size));
-      }
-    });
-    req.on('end', () => resolve(Buffer.concat(parts)));
-    req.on('error', reject);
-    req.on('aborted', () => reject(new HttpRefusal(400, 'CANCELED', 'The client has gone.')));
-  });
 }
