@@ -1,3 +1,5 @@
+import { localEngineInstalled } from '@timbre/speech/local/local-engine';
+import { ESPEAK_PACKAGE } from '@timbre/speech/local/espeak-package';
 import pc from 'picocolors';
 import type { RunningSystem } from './start-system.ts';
 import { SERVICES } from './services.ts';
@@ -28,6 +30,12 @@ export function banner(system: RunningSystem, token: string | null): string {
           `  Authorization: Bearer ${token}`,
         ]),
     '',
+    ...(localEngineInstalled()
+      ? []
+      : [
+          pc.yellow(`No speech engine is installed, so nothing can be spoken: npm install -w speech ${ESPEAK_PACKAGE}`),
+          '',
+        ]),
     `Next: ${pc.cyan('npm run demo')} in another terminal. Ctrl-C ends everything.`,
     '',
   ].join('\n');
