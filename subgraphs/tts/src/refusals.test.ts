@@ -152,6 +152,19 @@ describe('the queue', () => {
     expect((await balance(tts, person.id))?.held).toBe(42 * 5);
   });
 
+  test('counts right also where nothing is held, as with a model that costs nothing', async () => {
+    const person = tts.person();
+    const voiceId = await tts.voice(person.id);
+    tts.setModels([{ ...LOCAL_MODEL, creditsPerCharacter: 0 }]);
+    try {
+      const answers = await fillQueue(person.id, voiceId, 60);
+      expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(42);
+      expect(await balance(tts, person.id)).toBeNull();
+    } finally {
+      tts.setModels([LOCAL_MODEL]);
+    }
+  });
+
   test('tells each its place, and moves up when one is canceled', async () => {
     const person = tts.person();
     const voiceId = await tts.voice(person.id);
