@@ -85,22 +85,28 @@ async function clone(
   bars: cliProgress.MultiBar,
   recordings: string[],
 ): Promise<VoiceJobFieldsFragment> {
-  const bar = bars.create(100, 0, { job: 'cloning  ', detail: '' });
+  const bar = jobBar(bars, 'cloning', 100);
   const request = {
     name: 'Demo voice',
     speakerName: 'The speaker of the recording',
     recordings,
     labels: [DEMO_LABEL],
-    onProgress: (fitting: number) =>
-      bar.update(Math.round(fitting * 100), { detail: 'fitting pitch, pace and timbre' }),
+    onProgress: (fitting: number) => bar(Math.round(fitting * 100), 'fitting pitch, pace and timbre'),
   };
   const cloned = await cloneVoice(client, request).catch(async (error: unknown) => {
     const full = error instanceof UserErrors && error.errors.some((each) => each.code === 'VOICE_LIMIT');
     if (!full || !(await deleteOldestDemoVoice(client))) throw error;
     return cloneVoice(client, request);
   });
-  bar.update(100, { detail: 'ready' });
+  bar(100, 'ready');
   return cloned;
+}
+
+/** A bar that names its job; a payload is replaced as a whole, so the name goes along with every update. */
+function jobBar(bars: cliProgress.MultiBar, job: string, total: number): (value: number, detail: string) => void {
+  const label = job.padEnd(9);
+  const bar = bars.create(total, 0, { job: label, detail: '' });
+  return (value, detail) => bar.update(value, { job: label, detail });
 }
 
 /** @returns whether there was one */
@@ -123,13 +129,13 @@ async function speak(
   bars: cliProgress.MultiBar,
   request: Parameters<typeof orderSpeech>[1],
 ): Promise<Generation> {
-  const bar = bars.create(request.text.length, 0, { job: 'speaking ', detail: '' });
+  const bar = jobBar(bars, 'speaking', request.text.length);
   const ordered = performance.now();
   let firstAudioMs: number | undefined;
   const id = await orderSpeech(client, request);
   for await (const event of followGeneration(client, id)) {
     if (event.__typename === 'GenerationProgressed') {
-      bar.update(event.progress.charactersDone, { detail: event.state.toLowerCase() });
+      bar(event.progress.charactersDone, event.state.toLowerCase());
     } else if (event.__typename === 'GenerationChunkReady') {
       firstAudioMs ??= performance.now() - ordered;
     }
@@ -141,7 +147,7 @@ async function speak(
     );
   }
   const latency = firstAudioMs === undefined ? 'from the cache' : `first audio after ${Math.round(firstAudioMs)} ms`;
-  bar.update(request.text.length, { detail: latency });
+  bar(request.text.length, latency);
   return generation;
 }
 
