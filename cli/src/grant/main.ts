@@ -37,7 +37,10 @@ Puts a user on a plan and gives credits, on the system that runs on DATA_DIR, or
       throw new CommandError(`Nothing runs on ${env.DATA_DIR}. Start it with npm start, or set DATABASE_URL.`);
     }
     const database = createDb(url, { max: 2, name: 'timbre-grant' });
-    const bus = await openBus({ DATABASE_URL: url, REDIS_URL }, { log: createLogger({ name: 'grant', level: 'silent' }) });
+    const bus = await openBus(
+      { DATABASE_URL: url, REDIS_URL },
+      { log: createLogger({ name: 'grant', level: 'silent' }) },
+    );
     try {
       const outcome = await grantTo(database.db, {
         email,
