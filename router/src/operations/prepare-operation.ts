@@ -55,6 +55,8 @@ export interface PrepareOptions {
 export type Prepare = (request: OperationRequest, principal: Principal) => Promise<PreparedOperation>;
 
 interface Filtered extends FilteredOperation {
+  /** What was filtered. Of the same parse as `denied`, whose members are known by identity. */
+  original: { operation: OperationDefinitionNode; fragments: FragmentMap };
   shape: PreparedOperation['shape'];
   /** The filtered document as text: what plans are remembered by. */
   key: string;
@@ -99,7 +101,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       const shape =
         result.denied.size === 0 ? original : withTypeAliases(operation, parsed.fragments, schema, typeAlias);
       const text = result.operation === null ? '' : print(documentOf(result.operation, result.fragments));
-      return { ...result, shape: { ...shape, typeAlias }, key: text };
+      return { ...result, original, shape: { ...shape, typeAlias }, key: text };
     });
   }
 
@@ -135,8 +137,8 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       if (estimatedCost > maximum) throw tooExpensive(estimatedCost, maximum);
     }
     return {
-      operation,
-      fragments: parsed.fragments,
+      // Not `parsed`'s: that may be a later parse of the same text, the earlier one having left its cache.
+      ...result.original,
       denied: result.denied,
       shape: result.shape,
       plan: planOf(result),

@@ -1,0 +1,36 @@
+import { visit } from 'graphql';
+import type { FieldNode } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
+import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
+import { loadSupergraph } from '../supergraph/load-supergraph.ts';
+import { startTestGraph } from '../testing/test-graph.ts';
+import type { TestGraph } from '../testing/test-graph.ts';
+import { createPrepare } from './prepare-operation.ts';
+
+let graph: TestGraph;
+beforeAll(async () => {
+  graph = await startTestGraph();
+});
+afterAll(() => graph.close());
+
+test('what was taken out is known in the operation that is given, whichever caches have let go of it', async () => {
+  const prepare = createPrepare(loadSupergraph(graph.supergraph), {
+    limits: GENEROUS_LIMITS,
+    cost: null,
+    mayIntrospect: () => true,
+    cacheSize: 1,
+  });
+  const ask = (query: string) => prepare({ query }, ANONYMOUS_PRINCIPAL);
+  const query = '{ person(id: "p1") { name email } }';
+
+  await ask(query);
+  // Parsed, and refused before it is filtered: the first operation's parse leaves its cache, what was filtered stays.
+  await expect(ask('query ($n: Int!) { people(first: $n) { id } }')).rejects.toThrow('$n');
+  const { operation, denied } = await ask(query);
+
+  const fields = new Set<FieldNode>();
+  visit(operation, { Field: (node) => void fields.add(node) });
+  expect([...denied].map(({ name }) => name.value)).toEqual(['email']);
+  expect([...denied].every((node) => fields.has(node))).toBe(true);
+});
