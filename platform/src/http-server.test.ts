@@ -1,4 +1,5 @@
 import { Agent, get } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { AppError } from './errors.ts';
 import { startHttpServer } from './http-server.ts';
@@ -63,6 +64,20 @@ test('an error of ours is answered by its code, any other is masked', async () =
     500,
     { error: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error.' } },
   ]);
+});
+
+test('a client that resets the connection while it asks for an upgrade harms nobody', async () => {
+  const closed = Promise.withResolvers<void>();
+  const server = await start({
+    upgrade(_req, socket) {
+      socket.once('close', () => closed.resolve());
+      client.resetAndDestroy();
+    },
+  });
+  const client = connect(server.port, '127.0.0.1');
+  client.write('GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await closed.promise;
+  expect((await fetch(`${server.url}/livez`)).status).toBe(200);
 });
 
 test('draining, it accepts nobody, finishes what is in flight, then closes the rest', async () => {

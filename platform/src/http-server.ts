@@ -58,7 +58,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
     answer(path, req, res).catch((error: unknown) => fail(res, error, log));
   });
-  if (options.upgrade !== undefined) server.on('upgrade', options.upgrade);
+  const { upgrade } = options;
+  if (upgrade !== undefined) {
+    server.on('upgrade', (req, socket, head) => {
+      // Node.js has taken its own listener off by now: a client that resets the connection would end the process.
+      socket.on('error', () => socket.destroy());
+      upgrade(req, socket, head);
+    });
+  }
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   });
