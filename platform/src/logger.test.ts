@@ -30,3 +30,28 @@ test('everything else is kept', () => {
   const text = logged((log) => log.child({ requestId: 'r-1' }).info({ voiceId: 'voi_1' }, 'fitted'));
   expect(JSON.parse(text)).toMatchObject({ name: 'test', requestId: 'r-1', voiceId: 'voi_1', msg: 'fitted' });
 });
+
+test('of a failed query the log has the statement and the reason, not the values', () => {
+  const params = ['Dear diary\n    at night', 'ann@example.test'];
+  const failed = Object.assign(
+    new Error(`Failed query: select $1, $2\nparams: ${params.join(',')}`, { cause: new Error('no such table') }),
+    { query: 'select $1, $2', params },
+  );
+  const text = logged((log) => {
+    log.error({ err: failed }, 'a');
+    log.error({ err: new Error('wrapped', { cause: failed }) }, 'b');
+    const circle = new Error('circle');
+    log.error({ err: Object.assign(circle, { cause: circle }) }, 'c');
+  });
+  for (const said of ['select $1, $2', 'no such table', 'logger.test.ts', 'wrapped', 'circle']) {
+    expect(text).toContain(said);
+  }
+  for (const value of ['diary', 'night', 'example.test']) expect(text).not.toContain(value);
+});
+
+test('a long hostile text takes no more time than any other', () => {
+  const before = performance.now();
+  const text = logged((log) => log.info({ text: '-eyJ'.repeat(100_000) }, 'a'));
+  expect(text.length).toBeGreaterThan(400_000);
+  expect(performance.now() - before).toBeLessThan(5_000);
+});

@@ -40,13 +40,38 @@ const redactedPaths = SECRET_FIELDS.flatMap((field) => [`["${field}"]`, `*["${fi
 const SECRET_TEXT: readonly [RegExp, string][] = [
   [/((?:X-Amz-(?:Signature|Credential|Security-Token)|signature|sig|token)=)[^&"\\\s]+/gi, '$1[redacted]'],
   [/\b(Bearer\s+)[\w.~+/=-]+/gi, '$1[redacted]'],
-  [/\b(?:eyJ[\w-]+|v1)\.[\w-]{16,}\.[\w-]{16,}/g, '[redacted]'],
+  // Looks behind, because `-` is a part of these as well as a word's end: every "-eyJ" of a long text would be a start.
+  [/(?<![\w-])(?:eyJ[\w-]+|v1)\.[\w-]{16,}\.[\w-]{16,}/g, '[redacted]'],
   [/(:\/\/[^\s:/@"\\]*:)[^\s@/"\\]+@/g, '$1[redacted]@'],
 ];
 
 export function redactText(text: string): string {
   return SECRET_TEXT.reduce((line, [pattern, replacement]) => line.replace(pattern, replacement), text);
 }
+
+/** No chain of causes is longer, unless it bites its own tail. */
+const MAX_CAUSES = 8;
+
+/**
+ * The error without the values of failed queries: they are what people typed. drizzle-orm's error holds them as
+ * `params`, and repeats them in its message and so in its stack.
+ */
+function withoutValues(error: Error, depth = 0): Error {
+  const cause =
+    error.cause instanceof Error && depth < MAX_CAUSES ? withoutValues(error.cause, depth + 1) : error.cause;
+  const failedQuery = 'query' in error && 'params' in error && Array.isArray(error.params) ? String(error.query) : null;
+  if (failedQuery === null && cause === error.cause) return error;
+  const message = failedQuery === null ? error.message : `Failed query: ${failedQuery}`;
+  const changed = { message, stack: error.stack?.replace(error.message, () => message), cause };
+  const copy: unknown = Object.create(Object.getPrototypeOf(error), {
+    ...Object.getOwnPropertyDescriptors(error),
+    ...Object.getOwnPropertyDescriptors(failedQuery === null ? changed : { ...changed, params: undefined }),
+  });
+  return copy instanceof Error ? copy : new Error(message);
+}
+
+const describeError = (value: Error): unknown =>
+  stdSerializers.err(value instanceof Error ? withoutValues(value) : value);
 
 /** A pino logger that keeps credentials out of its lines, whether they are fields or parts of a text. */
 export function createLogger(options: LoggerOptions): Logger {
@@ -56,7 +81,7 @@ export function createLogger(options: LoggerOptions): Logger {
       name: options.name,
       level: options.level,
       timestamp: stdTimeFunctions.isoTime,
-      serializers: { err: stdSerializers.err, error: stdSerializers.err },
+      serializers: { err: describeError, error: describeError },
       redact: { paths: redactedPaths, censor: '[redacted]' },
       hooks: { streamWrite: (line) => (format === null ? redactText(line) : format(redactText(line))) },
     },
