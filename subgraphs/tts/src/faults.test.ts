@@ -7,6 +7,7 @@ import { createLocalEngine } from '@timbre/speech/local/local-engine';
 import { eq } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { beginRun } from './pipeline/run.ts';
+import { beginChunkAttempt } from './repos/chunks.ts';
 import { recordAbandonment, recordChunk } from './pipeline/record.ts';
 import { directed, gate, type DirectedEngine } from './testing/directed-engine.ts';
 import { balance, charge, commits } from './testing/ledger.ts';
@@ -256,6 +257,9 @@ describe('a worker that was taken for dead', () => {
     const [chunk] = run.chunks;
     if (!chunk) throw new Error('The generation has no chunks.');
     expect(run.number).toBe(2);
+    // Whoever took over speaks the chunk that the first one has in hand as well.
+    const owned = { generationId: id, renderingId: run.generation.renderingId, token: run.token };
+    for (const { index } of run.chunks) expect(await beginChunkAttempt(tts.db, owned, index)).toBeGreaterThan(0);
     const stale = { ...run, token: 'another' };
     const sound = { audioKey: 'k', sampleCount: 10, words: [], sampleRate: 22_050 };
     await expect(recordChunk(tts.db, stale, chunk, sound)).rejects.toThrow('over');
