@@ -1,3 +1,4 @@
+import { isId } from '@timbre/platform/ids';
 import { and, eq, isNull, ne, or } from 'drizzle-orm';
 import type { DbOrTx } from '../client.ts';
 import { voices, type VoiceStatus } from './tables.ts';
@@ -24,6 +25,8 @@ export async function readSpeakableVoice(
   viewerId: string,
   voiceId: string,
 ): Promise<SpeakableVoice | null> {
+  // PostgreSQL takes no text with a NUL in it, and what was sent may be anything.
+  if (!isId('voi', voiceId)) return null;
   const [row] = await db
     .select({
       id: voices.id,

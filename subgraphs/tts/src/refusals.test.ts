@@ -38,7 +38,7 @@ describe('generateSpeech refuses', () => {
     ['a format of a dearer plan', { format: 'ULAW_8000' }, 'FORMAT_NOT_IN_PLAN'],
     ['a speed out of range', { settings: { speed: 3 } }, 'SPEED_OUT_OF_RANGE'],
     ['a price above maxCredits', { text: 'a'.repeat(101), maxCredits: 50 }, 'MAX_CREDITS_EXCEEDED'],
-    ['a bad idempotency key', { idempotencyKey: 'a b' }, 'IDEMPOTENCY_KEY_INVALID'],
+    ['a bad idempotency key', { idempotencyKey: 'a b' }, 'INVALID_IDEMPOTENCY_KEY'],
   ])('%s, and leaves nothing behind', async (_, change, code) => {
     const person = tts.person();
     const voiceId = await tts.voice(person.id);
@@ -58,9 +58,13 @@ describe('generateSpeech refuses', () => {
   test('a missing voice, a stranger’s and one that is being deleted, with the same words', async () => {
     const person = tts.person();
     const answers = await Promise.all(
-      [newId('voi'), await tts.voice(newId('usr')), await tts.voice(person.id, { status: 'DELETING' }), 'nonsense'].map(
-        async (voiceId) => (await generate(person, { voiceId, text: 'Hello.' })).errors,
-      ),
+      [
+        newId('voi'),
+        await tts.voice(newId('usr')),
+        await tts.voice(person.id, { status: 'DELETING' }),
+        'nonsense',
+        'voi_\u0000',
+      ].map(async (voiceId) => (await generate(person, { voiceId, text: 'Hello.' })).errors),
     );
     expect(new Set(answers.map((errors) => JSON.stringify(errors))).size).toBe(1);
     expect(answers[0]).toMatchObject([{ code: 'VOICE_NOT_FOUND', path: ['input', 'voiceId'] }]);
@@ -245,6 +249,15 @@ describe('a stranger’s generation answers like a missing one', () => {
     expect(await readOwnGeneration(tts.db, owner.id, id)).toEqual({ id });
     expect((await read(owner, id))?.state).toBe('QUEUED');
   });
+
+  test('and so does what is no id at all', async () => {
+    const person = tts.person();
+    const id = 'gen_\u0000';
+    expect(await read(person, id)).toBeNull();
+    for (const { errors } of [await cancel(person, id), await retry(person, id, 'k'), await remove(person, [id])]) {
+      expect(errors).toMatchObject([{ code: 'GENERATION_NOT_FOUND' }]);
+    }
+  });
 });
 
 async function entities(person: ReturnType<TestTts['person']>, representations: object[]) {
@@ -324,6 +337,13 @@ describe('arguments', () => {
     const { data, errors } = await person.raw(`query ($id: ID!) { generation(id: $id) { id ${field} } }`, { id });
     expect(errors?.map((error) => error.extensions?.code)).toEqual([code]);
     expect(data?.['generation']).toMatchObject({ id });
+  });
+
+  test('a page of chunks behind any there can be is empty', async () => {
+    const person = tts.person();
+    const id = await order(person, { voiceId: await tts.voice(null), text: 'Hello.' });
+    const query = 'query ($id: ID!) { generation(id: $id) { chunks(first: 500, afterIndex: 2147483647) { index } } }';
+    expect((await person.raw(query, { id })).data).toEqual({ generation: { chunks: [] } });
   });
 
   test('more than a hundred generations cannot be deleted at once', async () => {

@@ -1,5 +1,6 @@
 import type { Db, DbOrTx, Tx } from '@timbre/db/client';
 import { generations, renderings } from '@timbre/db/tts/tables';
+import { isId } from '@timbre/platform/ids';
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { GenerationRow } from '../rows.ts';
@@ -65,11 +66,14 @@ export async function lockOwnGenerations(
   viewerId: string,
   ids: readonly string[],
 ): Promise<Map<string, GenerationRow>> {
+  // PostgreSQL takes no text with a NUL in it, and what was sent may be anything.
+  const wellFormed = ids.filter((id) => isId('gen', id));
+  if (wellFormed.length === 0) return new Map();
   const rows = await tx
     .select(lockedColumns)
     .from(locked)
     .innerJoin(renderings, eq(renderings.id, locked.renderingId))
-    .where(and(inArray(locked.id, [...ids]), eq(locked.ownerId, viewerId)))
+    .where(and(inArray(locked.id, wellFormed), eq(locked.ownerId, viewerId)))
     .orderBy(locked.id)
     .for('update', { of: locked });
   return new Map(rows.map((row) => [row.generation.id, toGenerationRow(row)]));

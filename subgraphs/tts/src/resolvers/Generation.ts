@@ -8,6 +8,7 @@ import { progressOf } from '../services/progress.ts';
 
 /** Most chunks of one page. */
 const MAX_CHUNKS = 500;
+const MAX_INDEX = 1_000_000_000;
 
 export const Generation: GenerationResolvers = {
   __resolveReference: ({ id }, { loaders }) => loaders.generation.load(id),
@@ -18,7 +19,9 @@ export const Generation: GenerationResolvers = {
   progress: (generation, _, { loaders }) => progressOf(loaders, generation),
   async chunks({ renderingId, rendering: { sampleRate } }, { first, afterIndex }, { loaders }) {
     const limit = pageSize(first, { max: MAX_CHUNKS });
-    const fromIndex = afterIndex === undefined || afterIndex === null ? 0 : atLeast('afterIndex', 0, afterIndex) + 1;
+    const after = afterIndex === undefined || afterIndex === null ? -1 : atLeast('afterIndex', 0, afterIndex);
+    // Beyond any index there is, and still an integer to PostgreSQL with a page added to it.
+    const fromIndex = Math.min(after, MAX_INDEX) + 1;
     const chunks = await loaders.chunks.load({ renderingId, fromIndex, limit });
     return chunks.map((chunk) => ({ ...chunk, sampleRate }));
   },

@@ -34,6 +34,8 @@ export async function listGenerations(
 ): Promise<GenerationPage> {
   const { size, afterId } = pageArguments(args);
   const { state = null, voiceId = null, since, until } = args.filter ?? {};
+  // No voice has such an id, so none of the generations is of it.
+  if (voiceId !== null && !isId('voi', voiceId)) return toPage([], size, args.after);
   const time = (value: string | null | undefined) => (value === undefined || value === null ? null : new Date(value));
   const filter = { state, voiceId, since: time(since), until: time(until) };
   const rows = await readGenerationPage(db, viewerId, filter, { limit: size + 1, afterId });
