@@ -5,7 +5,9 @@ const FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\
 
 function parse(value: unknown): Date {
   const date = typeof value === 'string' && FORM.test(value) ? new Date(value) : null;
-  if (date === null || Number.isNaN(date.getTime())) {
+  // Beyond the years 1 to 9999 the same moment in UTC has no such form, and PostgreSQL does not take it.
+  const year = date?.getUTCFullYear() ?? 0;
+  if (date === null || !(year >= 1 && year <= 9999)) {
     throw new GraphQLError(`A DateTime is written as "2026-01-31T23:59:59.000Z", not ${JSON.stringify(value)}.`, {
       extensions: { code: 'BAD_USER_INPUT' },
     });

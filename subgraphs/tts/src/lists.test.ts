@@ -78,7 +78,7 @@ describe('User.generations', () => {
     const time = { since: '2026-01-03T00:00:00.000Z', until: '2026-01-06T00:00:00+00:00' };
     expect(await idsOf({ filter: time })).toEqual(newest(4, 3, 2));
     expect(await idsOf({ filter: { ...time, voiceId: otherVoiceId } })).toEqual(newest(3));
-    expect(await idsOf({ filter: { voiceId: 'nonsense' } })).toEqual([]);
+    for (const voiceId of ['nonsense', 'voi_\u0000']) expect(await idsOf({ filter: { voiceId } })).toEqual([]);
   });
 
   test.each([
@@ -87,6 +87,8 @@ describe('User.generations', () => {
     ['a cursor that is none', { after: 'xyz' }],
     ['a cursor of another list', { after: Buffer.from('[17,"x"]').toString('base64url') }],
     ['a time that is none', { filter: { since: 'yesterday' } }],
+    ['a time before there were any', { filter: { since: '0001-01-01T00:00:00+23:59' } }],
+    ['a time after all that can be written', { filter: { until: '9999-12-31T23:59:59-23:59' } }],
   ])('refuses %s', async (_, args) => {
     const { errors } = await person.raw(
       `query ($who: [_Any!]!, $first: Int! = 20, $after: String, $filter: GenerationFilter) {
