@@ -1,5 +1,6 @@
 import { readSpeakableVoice } from '@timbre/db/voices/read-speakable-voice';
 import { readVisibleVoice } from '@timbre/db/voices/read-visible-voice';
+import { encodeCursor } from '@timbre/platform/cursor';
 import { newId } from '@timbre/platform/ids';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -173,6 +174,8 @@ describe('the library', () => {
     ['a huge page', { first: 101 }, /between 0 and 100, not 101/],
     ['a made-up cursor', { after: 'x' }, /cursor/],
     ['a cursor of another list', { after: Buffer.from('["a"]').toString('base64url') }, /cursor/],
+    ['a cursor with a NUL', { after: encodeCursor([0, '\u0000']) }, /cursor/],
+    ['a cursor beyond all time', { after: encodeCursor([8.64e15, newId('voi')]) }, /cursor/],
     ['a search without end', { filter: { search: 'x'.repeat(101) } }, /at most 100 characters, not 101/],
     ['a search with a NUL', { filter: { search: 'a\u0000' } }, /control characters/],
     ['a language that is none', { filter: { language: '../../etc' } }, /BCP 47/],

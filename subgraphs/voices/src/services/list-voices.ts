@@ -2,6 +2,7 @@ import type { Db } from '@timbre/db/client';
 import type { VoiceKind, VoiceStatus } from '@timbre/db/voices/tables';
 import { decodeCursor, pageSize, toConnection } from '@timbre/platform/cursor';
 import { AppError } from '@timbre/platform/errors';
+import { isId } from '@timbre/platform/ids';
 import { z } from 'zod';
 import type { VoiceFilterValue, Visibility } from '../repos/voice-scope.ts';
 import { listVoices, type PagePosition } from '../repos/voices.ts';
@@ -34,8 +35,10 @@ export async function pageOfVoices(db: Db, visibility: Visibility, request: Page
   return { ...page, scope };
 }
 
+/** The last millisecond that PostgreSQL reads as `toISOString` writes it. */
+const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** What `toConnection` was given above: milliseconds and id. */
-const positionSchema = z.tuple([z.number().int().min(0).max(8.64e15), z.string()]);
+const positionSchema = z.tuple([z.number().int().min(0).max(MAX_TIME), z.string().refine((id) => isId('voi', id))]);
 
 function positionOf(after: string | null | undefined): PagePosition | null {
   if (after === null || after === undefined || after === '') return null;
