@@ -6,7 +6,7 @@ import { FRAME_RATE, frameCount } from './mel-spectrum.ts';
 /** F0 of each frame in Hz, 0 where the frame is unvoiced; frames as in `melSpectrum`. */
 export type PitchContour = Float32Array;
 
-/** The low-pass leaves nothing above this rate's half; interpolation finds periods to 0.3 %. */
+/** The low-pass leaves nothing above this rate's half. */
 const RATE = 4_000;
 const HOP = RATE / FRAME_RATE;
 const MIN_HZ = 60;
@@ -14,6 +14,8 @@ const MAX_HZ = 500;
 /** Three periods of the lowest pitch. */
 const WINDOW = Math.round((3 * RATE) / MIN_HZ);
 const FFT_SIZE = 512;
+/** The correlation is taken at twice the rate: a parabola through its samples then finds the peaks of high voices too. */
+const LAG_RATE = RATE * 2;
 const CANDIDATES = 5;
 /** Costs of Boersma's path finder, as in Praat's "To Pitch (ac)". */
 const VOICING_THRESHOLD = 0.5;
@@ -74,13 +76,12 @@ interface Candidates {
 }
 
 function candidatesOf(signal: Float32Array, frames: number, peak: number): Candidates {
-  const fft = new RealFft(FFT_SIZE);
-  const windowCorrelation = autocorrelate(fft, (i) => window[i] ?? 0, WINDOW);
-  const norm = Array.from(windowCorrelation.subarray(0, FFT_SIZE / 2), (value) => value / (windowCorrelation[0] ?? 1));
+  const correlator = new Autocorrelator();
+  const norm = correlator.of((i) => window[i] ?? 0);
   const hz = new Float32Array(frames * CANDIDATES);
   const strength = new Float32Array(frames * CANDIDATES).fill(-Infinity);
-  const minLag = Math.floor(RATE / MAX_HZ);
-  const maxLag = Math.ceil(RATE / MIN_HZ);
+  const minLag = Math.floor(LAG_RATE / MAX_HZ);
+  const maxLag = Math.ceil(LAG_RATE / MIN_HZ);
   for (let frame = 0; frame < frames; frame++) {
     const start = frame * HOP - WINDOW / 2;
     let mean = 0;
@@ -92,9 +93,8 @@ function candidatesOf(signal: Float32Array, frames: number, peak: number): Candi
     // Boersma's strength of the unvoiced candidate.
     strength[at] = VOICING_THRESHOLD + Math.max(0, 2 - local / peak / (SILENCE_THRESHOLD / (1 + VOICING_THRESHOLD)));
     if (local < peak * 1e-3) continue;
-    const r = autocorrelate(fft, (i) => ((signal[start + i] ?? 0) - mean) * (window[i] ?? 0), WINDOW);
-    const r0 = r[0] ?? 1;
-    const value = (lag: number): number => (r[lag] ?? 0) / r0 / (norm[lag] ?? 1);
+    const r = correlator.of((i) => ((signal[start + i] ?? 0) - mean) * (window[i] ?? 0));
+    const value = (lag: number): number => (r[lag] ?? 0) / (norm[lag] ?? 1);
     for (let lag = minLag; lag <= maxLag; lag++) {
       const here = value(lag);
       const before = value(lag - 1);
@@ -102,7 +102,7 @@ function candidatesOf(signal: Float32Array, frames: number, peak: number): Candi
       if (here < 0.3 || here <= before || here < after) continue;
       const curve = 2 * here - before - after;
       const shift = curve === 0 ? 0 : (after - before) / (2 * curve);
-      const f = RATE / (lag + shift);
+      const f = LAG_RATE / (lag + shift);
       const height = Math.min(1, here + ((after - before) * shift) / 4);
       insert(hz, strength, at, f, height + OCTAVE_COST * Math.log2(f / MIN_HZ));
     }
@@ -121,22 +121,26 @@ function insert(hz: Float32Array, strength: Float32Array, at: number, f: number,
   strength[weakest] = value;
 }
 
-function autocorrelate(fft: RealFft, sample: (i: number) => number, length: number): Float64Array {
-  const { time, size } = fft;
-  for (let i = 0; i < size; i++) time[i] = i < length ? sample(i) : 0;
-  const spectrum = fft.forward();
-  // The power spectrum is real and even, so its transform is the same forwards and backwards.
-  for (let bin = 0; bin <= size / 2; bin++) {
-    const re = spectrum[bin * 2] ?? 0;
-    const im = spectrum[bin * 2 + 1] ?? 0;
-    const power = re * re + im * im;
-    time[bin] = power;
-    if (bin > 0 && bin < size / 2) time[size - bin] = power;
+class Autocorrelator {
+  readonly #forward = new RealFft(FFT_SIZE);
+  readonly #back = new RealFft(FFT_SIZE * 2);
+
+  /** Normalised autocorrelation of a window, lags at `LAG_RATE`. */
+  of(sample: (i: number) => number): Float64Array {
+    const { time } = this.#forward;
+    for (let i = 0; i < FFT_SIZE; i++) time[i] = i < WINDOW ? sample(i) : 0;
+    const spectrum = this.#forward.forward();
+    // The power spectrum is real and even, so its transform is the same forwards and backwards; the zeros above it interpolate.
+    const power = this.#back.time.fill(0);
+    for (let bin = 0; bin <= FFT_SIZE / 2; bin++) {
+      const value = (spectrum[bin * 2] ?? 0) ** 2 + (spectrum[bin * 2 + 1] ?? 0) ** 2;
+      power[bin] = value;
+      if (bin > 0) power[FFT_SIZE * 2 - bin] = value;
+    }
+    const correlation = this.#back.forward();
+    const energy = correlation[0] ?? 1;
+    return Float64Array.from({ length: FFT_SIZE }, (_, lag) => (correlation[lag * 2] ?? 0) / energy);
   }
-  const back = fft.forward();
-  const out = new Float64Array(size / 2 + 1);
-  for (let lag = 0; lag < out.length; lag++) out[lag] = back[lag * 2] ?? 0;
-  return out;
 }
 
 function bestPath({ hz, strength }: Candidates, frames: number): Float32Array {
