@@ -42,11 +42,14 @@ afterAll(async () => {
 
 it('a person clones a voice, hears it, and takes it away again', async () => {
   const person = voices.person();
-  const [sample, spoken] = await lenaInTwo();
-  const begun = await begin(person, { name: 'Lena', samples: [announced(sample)] });
+  const [part, spoken] = await lenaInTwo();
+  const files = [part, ...(await Promise.all(['flac', 'mp3', 'ogg', 'opus', 'm4a', 'webm'].map(lenaAs)))];
+  const begun = await begin(person, { name: 'Lena', samples: files.map(announced) });
   const id = begun.voice?.id ?? '';
   const events = followToEnd(person, id);
-  for (const target of begun.uploads) expect(await put(target, sample.bytes)).toBe(200);
+  for (const [index, target] of begun.uploads.entries()) {
+    expect(await put(target, files[index]?.bytes ?? Buffer.alloc(0))).toBe(200);
+  }
   const agreed = await consent(person, id, { recording: announced(spoken) });
   if (agreed.upload === null) throw new Error('no upload for the consent');
   expect(await put(agreed.upload, spoken.bytes)).toBe(200);
@@ -71,7 +74,9 @@ it('a person clones a voice, hears it, and takes it away again', async () => {
     consent: { state: 'VERIFIED', speakerName: 'Lena Speaker' },
   });
   expect(voice?.consent?.verifiedAt).not.toBeNull();
-  expect(voice?.samples?.[0]?.durationMs).toBeGreaterThan(7000);
+  expect(voice?.samples?.map(({ durationMs }) => Math.round((durationMs ?? 0) / 1000))).toEqual([
+    7, 12, 12, 12, 12, 12, 12,
+  ]);
   expect(Math.abs(voice?.match?.f0ErrorSemitones ?? 99)).toBeLessThan(1);
   expect(voice?.match?.timbreAfter ?? 99).toBeLessThan(voice?.match?.timbreBefore ?? 0);
 
@@ -90,17 +95,7 @@ it('a person clones a voice, hears it, and takes it away again', async () => {
     voices.pool.query('select from voices.voices where id = $1', [id]).then(({ rowCount }) => rowCount);
   await expect.poll(rows, { timeout: 10_000 }).toBe(0);
   expect((await fetch(voice?.previewUrl ?? '')).status).toBe(404);
-});
-
-it('clones from seven formats at once', async () => {
-  const person = voices.person();
-  const files = await Promise.all(['wav', 'flac', 'mp3', 'ogg', 'opus', 'm4a', 'webm'].map(lenaAs));
-  const { id } = await clone(person, files);
-  expect((await followToEnd(person, id)).at(-1)).toMatchObject({
-    status: 'READY',
-    consent: { state: 'ATTESTED', verifiedAt: null },
-  });
-});
+}, 180_000);
 
 describe('a consent that somebody else spoke', () => {
   it('is rejected, and with it the voice', async () => {

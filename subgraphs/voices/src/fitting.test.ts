@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningJobs } from './run-jobs.ts';
 import { constantFlac, hum } from './testing/bad-audio.ts';
 import { clone, followToEnd, finalize, read, type File } from './testing/cloning.ts';
+import { lenaAs } from './testing/spoken.ts';
 import { startTestVoices, type TestVoices } from './testing/start-test-voices.ts';
 
 /** What becomes of recordings before any engine is asked: the worker here has none. */
@@ -68,28 +69,25 @@ describe('a clone of', () => {
   });
 });
 
-it('without an engine a clone fails for now: its recordings are measured and kept, and it may be finalized again', async () => {
+it('reads every format, and without an engine fails for now: what was sent is measured and kept', async () => {
   const person = voices.person();
   const formats = ['wav', 'flac', 'mp3', 'ogg', 'opus', 'm4a', 'webm'];
-  const files = await Promise.all(
-    formats.map(async (format) => ({ ...wav(await readFile(lena.url(format))), fileName: `lena.${format}` })),
-  );
-  const voice = await clone(person, files);
-  const events = await followToEnd(person, voice.id);
+  const { id } = await clone(person, await Promise.all(formats.map(lenaAs)));
+  const events = await followToEnd(person, id);
   expect(events.at(-1)).toMatchObject({ status: 'FAILED', failure: { code: 'ENGINE_UNAVAILABLE', retryable: true } });
-  const samples = (await read(person, voice.id))?.samples ?? [];
+  const samples = (await read(person, id))?.samples ?? [];
   expect(samples.map(({ fileName }) => fileName)).toEqual(formats.map((format) => `lena.${format}`));
   for (const { durationMs } of samples) expect(Math.abs((durationMs ?? 0) - lena.duration * 1000)).toBeLessThan(150);
-  expect(
-    await storedRecordings(
-      person.id,
-      voice.id,
-      samples.map(({ id }) => id),
-    ),
-  ).toBe(formats.length);
+  const ids = samples.map((sample) => sample.id);
+  expect(await storedRecordings(person.id, id, ids)).toBe(formats.length);
+});
 
-  expect((await finalize(person, voice.id)).voice).toMatchObject({ status: 'PROCESSING', failure: null });
-  expect((await followToEnd(person, voice.id)).at(-1)?.failure?.code).toBe('ENGINE_UNAVAILABLE');
+it('a clone that failed for now may be finalized again', async () => {
+  const person = voices.person();
+  const { id } = await clone(person, [await lenaAs('wav')]);
+  expect((await followToEnd(person, id)).at(-1)?.failure?.retryable).toBe(true);
+  expect((await finalize(person, id)).voice).toMatchObject({ status: 'PROCESSING', failure: null });
+  expect((await followToEnd(person, id)).at(-1)?.failure?.code).toBe('ENGINE_UNAVAILABLE');
 });
 
 it('follows the progress of a clone from its first state to its last, never backwards', async () => {

@@ -84,4 +84,4 @@ it('a clone whose worker is killed is finished by the next one, once', async () 
   expect(await read(person, id)).toMatchObject({ status: 'READY', failure: null });
   const { rows } = await voices.pool.query('select revision, preview_key from voices.voices where id = $1', [id]);
   expect(rows).toEqual([{ revision: 1, preview_key: `tenants/${person.id}/voices/${id}/preview-1.mp3` }]);
-}, 120_000);
+}, 240_000);

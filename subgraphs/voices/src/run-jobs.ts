@@ -10,7 +10,7 @@ export interface RunningJobs {
   close(): Promise<void>;
 }
 
-const SWEEP_MS = 10 * 60 * 1000;
+const TIDY_MS = 10 * 60 * 1000;
 const GRACE_MS = 10_000;
 
 /** Everything that this domain does while nobody waits for it. `resources.jobs` is started and stopped here. */
@@ -24,21 +24,25 @@ export async function runJobs(resources: FittingResources): Promise<RunningJobs>
   await jobs.work('voices.clean', { concurrency: 2 }, ({ data }) => cleanVoice(resources, data));
   await jobs.work('voices.clean.dead', {}, ({ data }) => cleanVoice(resources, data));
 
-  // Before the first sweep is due, other processes may be doing the same: both are harmless to do twice.
-  await upsertLibrary(db);
-  const previews = engine === null ? null : makeLibraryPreviews({ ...resources, engine }, stopping.signal);
-  const sweep = () => sweepVoices(resources).catch((error: unknown) => log.warn({ err: error }, 'sweep failed'));
-  let sweeping = sweep();
-  const timer = setInterval(() => {
-    sweeping = sweeping.then(sweep);
-  }, SWEEP_MS);
+  // Other processes may be doing the same: all of it is harmless to do twice.
+  async function tidy(): Promise<void> {
+    await upsertLibrary(db);
+    await sweepVoices(resources);
+    if (engine !== null) await makeLibraryPreviews({ ...resources, engine }, stopping.signal);
+  }
+  let tidying = Promise.resolve();
+  const tidyNext = () => {
+    tidying = tidying.then(tidy).catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
+  };
+  tidyNext();
+  const timer = setInterval(tidyNext, TIDY_MS);
 
   return {
     async close() {
       clearInterval(timer);
       stopping.abort();
       await jobs.stop({ graceMs: GRACE_MS });
-      await Promise.allSettled([previews, sweeping]);
+      await tidying;
     },
   };
 }

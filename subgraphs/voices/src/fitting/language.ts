@@ -6,7 +6,7 @@ import type { SpeechModel } from '@timbre/speech/engine';
  * about the accent.
  */
 export function fittingLanguage(locale: string | null, models: readonly SpeechModel[]): string | null {
-  if (locale === null) return null;
+  if (locale === null || locale === 'en') return null;
   const { language } = new Intl.Locale(locale);
   const known = models.flatMap((model) => model.languages);
   const find = (tag: string) => known.find((candidate) => candidate.toLowerCase() === tag.toLowerCase()) ?? null;

@@ -5,7 +5,7 @@ import { VoiceProfile, type SpeechEngine } from '@timbre/speech/engine';
 import { libraryWithoutPreview, writeLibraryPreview } from '../library.ts';
 import { makePreview } from './make-preview.ts';
 
-/** Makes the library's previews that do not exist yet, once for all; a voice that fails is left to the next start. */
+/** Makes the library's previews that do not exist yet, once for all; a voice that fails is left to the next time. */
 export async function makeLibraryPreviews(
   { db, store, engine, log }: { db: Db; store: ObjectStore; engine: SpeechEngine; log: Logger },
   signal: AbortSignal,

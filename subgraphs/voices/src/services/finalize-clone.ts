@@ -1,7 +1,6 @@
-import type { Db, Tx } from '@timbre/db/client';
-import { withIdempotency } from '@timbre/db/idempotency';
+import type { Tx } from '@timbre/db/client';
+import { readIdempotent, withIdempotency } from '@timbre/db/idempotency';
 import { voicesIdempotency } from '@timbre/db/voices/tables';
-import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { findConsents } from '../repos/consents.ts';
 import { findSamples } from '../repos/samples.ts';
@@ -16,7 +15,6 @@ import { requireSlot } from './slots.ts';
 import { acceptRecording, missingRecording, type Expected } from './uploads.ts';
 import { checkKey, Problems } from './validation.ts';
 
-const OPERATION = 'finalizeVoiceClone';
 const startedSchema = z.object({ voiceId: z.string() });
 
 const VOICE_ID = ['voiceId'];
@@ -42,17 +40,13 @@ export async function finalizeClone(
 
   const found = await ownVoice(db, viewerId, voiceId, VOICE_ID);
   // A key that started another voice conflicts, whatever else this one still lacks.
-  const used = await voiceStartedBy(db, viewerId, key);
-  if (used !== null && used !== voiceId) throw keyConflict(['idempotencyKey']);
+  const call = { userId: viewerId, operation: 'finalizeVoiceClone', key, input: { voiceId }, result: startedSchema };
+  const used = await readIdempotent(db, voicesIdempotency, call);
+  if (used !== null && used.voiceId !== voiceId) throw keyConflict(['idempotencyKey']);
   const received = isOpen(found) ? await receive(resources, found) : null;
   const started = await db
     .transaction((tx) =>
-      withIdempotency(
-        tx,
-        voicesIdempotency,
-        { userId: viewerId, operation: OPERATION, key, input: { voiceId }, result: startedSchema },
-        () => start(resources, tx, viewerId, voiceId, received),
-      ),
+      withIdempotency(tx, voicesIdempotency, call, () => start(resources, tx, viewerId, voiceId, received)),
     )
     .catch(async (error: unknown) => {
       // The voice may have been deleted while its uploads were taken in, behind the back of the clean-up.
@@ -63,15 +57,6 @@ export async function finalizeClone(
   if (started.kind === 'conflict') throw keyConflict(['idempotencyKey']);
   if (!started.replayed) await announce(bus, voiceId);
   return ownVoice(db, viewerId, voiceId, VOICE_ID);
-}
-
-async function voiceStartedBy(db: Db, viewerId: string, key: string): Promise<string | null> {
-  const { userId, operation, key: keyColumn, result } = voicesIdempotency;
-  const [row] = await db
-    .select({ result })
-    .from(voicesIdempotency)
-    .where(and(eq(userId, viewerId), eq(operation, OPERATION), eq(keyColumn, key)));
-  return row === undefined ? null : startedSchema.parse(row.result).voiceId;
 }
 
 interface Received {

@@ -10,7 +10,6 @@ export const LIMITS = {
   labelKeyLength: 32,
   labelValueLength: 80,
   fileNameLength: 255,
-  idempotencyKeyLength: 200,
   searchLength: 100,
   samples: 25,
   sampleBytes: 25 * MiB,
