@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { and, eq } from 'drizzle-orm';
 import { jsonb, type PgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { z } from 'zod';
-import type { Tx } from './client.ts';
+import type { DbOrTx, Tx } from './client.ts';
 
 /** The table `idempotency_keys` of a domain's schema. */
 export function idempotencyTable(schema: PgSchema) {
@@ -70,6 +70,19 @@ export async function withIdempotency<T>(
   const { result, remember } = await run();
   await (remember ? tx.update(table).set({ result }).where(id) : tx.delete(table).where(id));
   return { kind: 'done', replayed: false, result };
+}
+
+/** What the key has led to before, whatever its input was; null where it is unused. */
+export async function readIdempotent<T>(
+  db: DbOrTx,
+  table: IdempotencyTable,
+  { userId, operation, key, result: schema }: Omit<IdempotentCall<T>, 'input'>,
+): Promise<T | null> {
+  const [row] = await db
+    .select({ result: table.result })
+    .from(table)
+    .where(and(eq(table.userId, userId), eq(table.operation, operation), eq(table.key, key)));
+  return row === undefined ? null : schema.parse(row.result);
 }
 
 /** JSON with sorted keys, in which an absent field and an undefined one are the same. */

@@ -5,7 +5,7 @@
  *     used = Σ COMMIT entries of the account's period,  held = Σ open holds,  available = limit - used - held ≥ 0,
  *
  * which `select * from billing.balances where used <> committed or held <> open_holds or available < 0` (no rows)
- * checks in one statement. After a commit, publish `quota:<userId>`.
+ * checks in one statement. After a commit, publish on the user's quota channel (platform's `channels`).
  */
 export { type QuotaRow, readQuotas } from './ledger/account.ts';
 export { type Grant, grant } from './ledger/grant.ts';

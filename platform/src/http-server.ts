@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { within } from './deadline.ts';
 import { AppError, isAppError } from './errors.ts';
 import { sendError, sendJson } from './http-body.ts';
 import type { Logger } from './logger.ts';
@@ -84,7 +85,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   async function answerReady(res: ServerResponse): Promise<void> {
     if (draining) return sendJson(res, 503, { status: 'draining' });
     try {
-      await within(READY_DEADLINE_MS, async () => options.ready());
+      await within(
+        READY_DEADLINE_MS,
+        (async () => options.ready())(),
+        () => new Error(`no answer within ${READY_DEADLINE_MS} ms`),
+      );
       return sendJson(res, 200, { status: 'ready' });
     } catch (error) {
       log.warn({ err: error }, 'not ready');
@@ -151,16 +156,4 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       resolve();
     });
   });
-}
-
-async function within(milliseconds: number, work: () => Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

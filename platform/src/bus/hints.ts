@@ -1,3 +1,4 @@
+import { isAborted } from '../deadline.ts';
 import type { Bus } from './bus.ts';
 
 export interface HintOptions {
@@ -54,11 +55,6 @@ export async function* hints(bus: Bus, channel: string, options: HintOptions): A
     signal.removeEventListener('abort', onAbort);
     await unsubscribe();
   }
-}
-
-/** Behind a function, since the compiler takes the flag for unchanging. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 /** The channels and who writes them. */

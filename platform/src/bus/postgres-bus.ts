@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Pool } from 'pg';
+import { isAborted, within } from '../deadline.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkMessage } from './bus.ts';
@@ -49,7 +51,7 @@ export function createPostgresBus(options: { url: string; log: Logger }): Bus {
       } catch (error) {
         if (!isAborted(stop.signal)) log.warn({ err: error }, 'bus not connected');
       }
-      await pause(delay, stop.signal);
+      await sleep(delay, undefined, { signal: stop.signal }).catch(() => undefined);
       delay = Math.min(delay * 2, LAST_DELAY_MS);
     }
   }
@@ -92,7 +94,7 @@ export function createPostgresBus(options: { url: string; log: Logger }): Bus {
       fanOut.add(channel, subscriber);
       loop ??= keepListening();
       try {
-        await within(SUBSCRIBE_DEADLINE_MS, listening.promise);
+        await within(SUBSCRIBE_DEADLINE_MS, listening.promise, notAvailable);
       } catch (error) {
         fanOut.remove(channel, subscriber);
         throw error;
@@ -110,34 +112,6 @@ export function createPostgresBus(options: { url: string; log: Logger }): Bus {
   };
 }
 
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end);
-    return undefined;
-  });
-}
-
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new AppError('SERVICE_UNAVAILABLE', 'Live updates are not available at the moment.'));
-    }, milliseconds);
-  });
-  try {
-    await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
+function notAvailable(): AppError {
+  return new AppError('SERVICE_UNAVAILABLE', 'Live updates are not available at the moment.');
 }

@@ -15,7 +15,8 @@ import { readJson, sendJson } from '../http-body.ts';
 import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '../identity.ts';
 import type { IdentityVerifier } from '../identity.ts';
 import type { Logger } from '../logger.ts';
-import { requestIdFrom, requestScope } from './request-context.ts';
+import { requestIdFrom } from '../request-id.ts';
+import { requestScope } from './request-context.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface HttpEndpointOptions<Context extends BaseContext> {

@@ -15,8 +15,3 @@ export interface RequestContext {
 
 /** Apollo Server formats errors without saying whose they are. */
 export const requestScope = new AsyncLocalStorage<MaskOptions>();
-
-/** A request id of the caller's where it is of a harmless form, so that it can be logged and echoed. */
-export function requestIdFrom(value: unknown): string {
-  return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) ? value : crypto.randomUUID();
-}

@@ -10,7 +10,7 @@ import { maskError } from '../graphql-errors.ts';
 import type { MaskOptions } from '../graphql-errors.ts';
 import type { IdentityVerifier } from '../identity.ts';
 import type { Logger } from '../logger.ts';
-import { requestIdFrom } from './request-context.ts';
+import { requestIdFrom } from '../request-id.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface WsEndpointOptions<Context extends object> {

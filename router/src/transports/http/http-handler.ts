@@ -4,13 +4,13 @@ import type { ErrorCode } from '@timbre/platform/errors';
 import { endAfterBody } from '@timbre/platform/http-body';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
+import { requestIdFrom } from '@timbre/platform/request-id';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
-import { requestIdOf } from '../request-id.ts';
 import { applyCors } from './cors.ts';
 import type { CorsOptions } from './cors.ts';
 import { preventCsrf } from './csrf.ts';
@@ -37,7 +37,7 @@ export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const { landingPage, cors, log } = options;
   return async (req, res) => {
-    const requestId = requestIdOf(req);
+    const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
     res.setHeader(REQUEST_ID_HEADER, requestId);
     res.setHeader('cache-control', 'no-store');
     if (cors !== null && applyCors(req, res, cors)) return;

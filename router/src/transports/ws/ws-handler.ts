@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '@timbre/platform/errors';
+import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
+import { requestIdFrom } from '@timbre/platform/request-id';
 import { GraphQLError, Kind } from 'graphql';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
@@ -10,7 +12,6 @@ import type { Engine } from '../../engine.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import type { PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
-import { requestIdOf } from '../request-id.ts';
 import { isAsyncIterable, observed } from './observed-stream.ts';
 import { serveSockets } from './serve-sockets.ts';
 import type { SocketServer } from './serve-sockets.ts';
@@ -53,7 +54,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
     {
       async onConnect(context) {
         const { request, socket } = context.extra;
-        const requestId = requestIdOf(request);
+        const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
         try {
           const principal = await authenticate(authorizationOf(context.connectionParams, request), requestId);
           principals.set(socket, principal);
