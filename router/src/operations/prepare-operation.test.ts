@@ -34,3 +34,22 @@ test('what was taken out is known in the operation that is given, whichever cach
   expect([...denied].map(({ name }) => name.value)).toEqual(['email']);
   expect([...denied].every((node) => fields.has(node))).toBe(true);
 });
+
+test('large documents push one another out of the caches long before a thousand of them are there', async () => {
+  const plans: string[] = [];
+  const prepare = createPrepare(loadSupergraph(graph.supergraph), {
+    limits: GENEROUS_LIMITS,
+    cost: null,
+    mayIntrospect: () => true,
+    onPlan: (outcome) => plans.push(outcome),
+  });
+  const ask = (id: number) =>
+    prepare({ query: `{ person(id: "${String(id).padEnd(30_000, 'x')}") { name } }` }, ANONYMOUS_PRINCIPAL);
+
+  await ask(0);
+  await ask(0);
+  for (let id = 1; id <= 40; id += 1) await ask(id);
+  await ask(0);
+
+  expect([plans[1], plans.at(-1)]).toEqual(['hit', 'miss']);
+});

@@ -63,7 +63,11 @@ interface Filtered extends FilteredOperation {
 }
 
 const NO_PLAN: QueryPlan = { kind: 'QueryPlan' };
-const MAX_CACHED_CHARACTERS = 20_000_000;
+/**
+ * Of each cache. A parsed document of nothing but short tokens takes 130 bytes a character: what anybody may send must
+ * not fill the heap.
+ */
+const MAX_CACHED_CHARACTERS = 1_000_000;
 
 /**
  * The one way from a document to a plan, for every transport: limits → validation → authorization →
