@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFsStore } from './fs-store.ts';
 import type { FsStore } from './fs-store.ts';
@@ -108,6 +109,22 @@ test('deleting below a prefix takes whole segments, and uploads that were never 
   await store.deletePrefix('v/unknown/');
   expect(await files()).toEqual(['a~']);
   expect(await store.head('v/12/a')).not.toBeNull();
+});
+
+test('of many callers that accept an upload at once none finds it missing', async () => {
+  const data = bytes('a recording');
+  const expected = { sizeBytes: data.length, sha256: sha256(data) };
+  for (let upload = 0; upload < 40; upload += 1) {
+    const key = `s/${upload}`;
+    await store.put(`incoming/${key}`, data, { contentType: 'audio/wav' });
+    const results = await Promise.all(
+      Array.from({ length: 16 }, async (_, turns) => {
+        for (let turn = 0; turn < turns; turn += 1) await tick();
+        return store.acceptUpload(key, expected);
+      }),
+    );
+    expect(new Set(results)).toEqual(new Set(['accepted']));
+  }
 });
 
 test.each([

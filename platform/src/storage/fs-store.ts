@@ -129,9 +129,10 @@ export async function createFsStore(options: FsStoreOptions): Promise<FsStore> {
     async acceptUpload(key, expected) {
       const matches = (found: StoredObject) =>
         found.sizeBytes === expected.sizeBytes && found.sha256 === expected.sha256;
+      // In this order: what another caller moves between the two looks is seen by the second.
+      const incoming = await head(INCOMING + key);
       const present = await head(key);
       if (present !== null) return matches(present) ? 'accepted' : 'mismatch';
-      const incoming = await head(INCOMING + key);
       if (incoming === null) return 'missing';
       if (!matches(incoming)) return 'mismatch';
       await mkdir(dirname(pathOf(key)), { recursive: true });

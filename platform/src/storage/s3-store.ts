@@ -177,19 +177,24 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     async acceptUpload(key, expected) {
       const matches = (found: ObjectHead) =>
         found.sizeBytes === expected.sizeBytes && (found.sha256 ?? expected.sha256) === expected.sha256;
+      // In this order: what another caller moves between the two looks is seen by the second.
+      const incoming = await head(INCOMING + key);
       const present = await head(key);
       if (present !== null) return matches(present) ? 'accepted' : 'mismatch';
-      const incoming = await head(INCOMING + key);
       if (incoming === null) return 'missing';
       if (incoming.sha256 === undefined || !matches(incoming)) return 'mismatch';
-      await client.send(
-        new CopyObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          CopySource: `${bucket}/${INCOMING}${key}`,
-          ChecksumAlgorithm: 'SHA256',
-        }),
-      );
+      const copy = new CopyObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        CopySource: `${bucket}/${INCOMING}${key}`,
+        ChecksumAlgorithm: 'SHA256',
+      });
+      try {
+        await client.send(copy);
+      } catch (error) {
+        // Another caller accepted it at the same time.
+        if ((await head(key)) === null) throw error;
+      }
       await deleteKeys([INCOMING + key]);
       return 'accepted';
     },

@@ -49,7 +49,8 @@ export async function missingRecording(
   { recording, path }: Expected,
 ): Promise<ValidationRefusal | null> {
   const key = recordingKey(place.ownerId, place.voiceId, recording.id);
-  const found = (await store.head(key)) ?? (await store.head(INCOMING + key));
+  // In this order: what is taken in between the two looks is seen by the second.
+  const found = (await store.head(INCOMING + key)) ?? (await store.head(key));
   return found === null ? missing(recording, path) : null;
 }
 
