@@ -110,6 +110,9 @@ describe('a chunk that cannot be spoken', () => {
     expect(second.at(-1)).toMatchObject({ state: 'SUCCEEDED' });
     expect(director.spoken.slice(spoken)).toHaveLength(1);
     expect(await retry(person, id, 'again')).toMatchObject({ errors: [], replayed: true });
+    expect(await retry(person, 'gen_another', 'again')).toMatchObject({
+      errors: [{ code: 'IDEMPOTENCY_CONFLICT', path: ['idempotencyKey'] }],
+    });
 
     const whole = await read(person, id);
     expect(whole).toMatchObject({ state: 'SUCCEEDED', failure: null });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { channels } from '@timbre/platform/bus/hints';
 import { readChunksFrom } from '../repos/chunks.ts';
-import { lockGeneration } from '../repos/generations.ts';
+import { readOwnGenerations } from '../repos/generations.ts';
 import type { SoundingChunkRow } from '../rows.ts';
 import { CANCELED_HINT, notify } from '../services/notify.ts';
 import type { Ending } from '../services/transitions.ts';
@@ -110,7 +110,7 @@ async function finish(parts: Parts, run: Run, signal: AbortSignal): Promise<void
   const patience = { log, signal };
   const chunks = await patiently(patience, () => readChunksFrom(db, renderingId, 0, chunksTotal));
   const spoken = chunks.filter(({ state }) => state === 'SUCCEEDED');
-  const row = await patiently(patience, () => db.transaction((tx) => lockGeneration(tx, id)));
+  const [row] = await patiently(patience, () => readOwnGenerations(db, ownerId, [id]));
   const sampleRate = row?.rendering.sampleRate ?? null;
   const audio =
     spoken.length === 0 || sampleRate === null ? null : await joinChunks(parts, run, spoken, sampleRate, signal);

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@timbre/db/client';
-import { chunks as chunkTable, type GenerationState } from '@timbre/db/tts/tables';
-import { and, eq } from 'drizzle-orm';
-import { readChunksFrom } from '../repos/chunks.ts';
+import type { GenerationState } from '@timbre/db/tts/tables';
+import { readChunksFrom, requeueInterruptedChunks } from '../repos/chunks.ts';
 import { appendEvents } from '../repos/events.ts';
 import { lockGeneration, readTexts, updateGeneration } from '../repos/generations.ts';
 import type { GenerationRow } from '../rows.ts';
@@ -39,10 +38,7 @@ export async function beginRun(db: Db, generationId: string): Promise<Run | null
     const startedAt = generation.startedAt ?? new Date();
     await updateGeneration(tx, generationId, { state: 'RUNNING', runToken: token, runs: number, startedAt });
     if (generation.state === 'QUEUED') await appendEvents(tx, generationId, [progressEvent(generation, 'RUNNING')]);
-    await tx
-      .update(chunkTable)
-      .set({ state: 'QUEUED' })
-      .where(and(eq(chunkTable.renderingId, generation.renderingId), eq(chunkTable.state, 'RUNNING')));
+    await requeueInterruptedChunks(tx, generation.renderingId);
     const rows = await readChunksFrom(tx, generation.renderingId, 0, generation.chunksTotal);
     const [text = null] = await readTexts(tx, [generationId]);
     if (text === null) throw new Error(`Generation ${generationId} has no text.`);

@@ -129,6 +129,14 @@ export async function cancelChunks(tx: Tx, renderingId: string): Promise<void> {
     .where(and(eq(chunks.renderingId, renderingId), inArray(chunks.state, ['QUEUED', 'RUNNING'])));
 }
 
+/** Gives chunks back that were being spoken when their worker died. */
+export async function requeueInterruptedChunks(tx: Tx, renderingId: string): Promise<void> {
+  await tx
+    .update(chunks)
+    .set({ state: 'QUEUED' })
+    .where(and(eq(chunks.renderingId, renderingId), eq(chunks.state, 'RUNNING')));
+}
+
 /** Gives failed chunks back to be done again; everything from the first of them on loses its place. */
 export async function requeueFailedChunks(tx: Tx, renderingId: string): Promise<number[]> {
   const rows = await tx

@@ -36,7 +36,7 @@ export interface Started {
   errors: readonly Refused[];
 }
 
-export const startedResult = z.object({ generationId: z.string() });
+const startedResult = z.object({ generationId: z.string() });
 
 /**
  * Starts a generation, or finds its sound in the tenant's cache. Rows, hold and job are made in one transaction; a
@@ -45,27 +45,36 @@ export const startedResult = z.object({ generationId: z.string() });
  */
 export async function generateSpeech(deps: Deps, viewerId: string, request: GenerateRequest): Promise<Started> {
   const { idempotencyKey: key, ...input } = request;
-  const badKey = checkIdempotencyKey(key, ['input', 'idempotencyKey']);
-  if (badKey.length > 0) return { generationId: null, replayed: false, errors: badKey };
-  const call = { userId: viewerId, operation: 'generateSpeech', key, input, result: startedResult };
+  const call = { operation: 'generateSpeech', key, keyPath: ['input', 'idempotencyKey'], input };
   return startOnce(deps, viewerId, call, (tx) => start(deps, tx, viewerId, request));
+}
+
+interface StartCall {
+  operation: string;
+  key: string;
+  /** Where the key stands in the mutation's arguments. */
+  keyPath: readonly string[];
+  input: unknown;
 }
 
 /** Runs `work` under an idempotency key in one transaction and turns refusals into what the payload says. */
 export async function startOnce(
   deps: Deps,
   viewerId: string,
-  call: Parameters<typeof withIdempotency<z.infer<typeof startedResult>>>[2],
+  { keyPath, ...call }: StartCall,
   work: (tx: Tx) => Promise<string>,
 ): Promise<Started> {
+  const badKey = checkIdempotencyKey(call.key, keyPath);
+  if (badKey.length > 0) return { generationId: null, replayed: false, errors: badKey };
   try {
     const outcome = await deps.db.transaction((tx) =>
-      withIdempotency(tx, ttsIdempotency, call, async () => ({
+      withIdempotency(tx, ttsIdempotency, { ...call, userId: viewerId, result: startedResult }, async () => ({
         result: { generationId: await work(tx) },
         remember: true,
       })),
     );
-    if (outcome.kind === 'conflict') return { generationId: null, replayed: false, errors: [conflict(call.key)] };
+    if (outcome.kind === 'conflict')
+      return { generationId: null, replayed: false, errors: [conflict(call.key, keyPath)] };
     const { generationId } = outcome.result;
     if (!outcome.replayed) await notify(deps, generationId, { ownerId: viewerId });
     return { generationId, replayed: outcome.replayed, errors: [] };
@@ -75,12 +84,12 @@ export async function startOnce(
   }
 }
 
-function conflict(key: string): Refused {
+function conflict(key: string, path: readonly string[]): Refused {
   return {
     __typename: 'IdempotencyConflictError',
     code: 'IDEMPOTENCY_CONFLICT',
     message: `The idempotency key ${JSON.stringify(key)} was used before with another input.`,
-    path: ['input', 'idempotencyKey'],
+    path: [...path],
   };
 }
 
@@ -112,8 +121,10 @@ async function start(deps: Deps, tx: Tx, viewerId: string, request: GenerateRequ
   const credits = priceOf(generation.characters, generation.microCreditsPerCharacter);
   if (request.maxCredits !== null && credits > request.maxCredits)
     throw new Refusal([tooDear(credits, request, model)]);
+  // Before the tenant's lock is taken: a long text takes a while to split.
+  const ranges = planChunks(request.text).map(({ start: charStart, end: charEnd }) => ({ charStart, charEnd }));
   const queued = await admit(tx, { ownerId: viewerId, generationId: generation.id, credits, plan });
-  return insertQueued(deps, tx, { ...generation, queued, plan, hash });
+  return insertQueued(deps, tx, generation, { ranges, queued, plan, hash });
 }
 
 export function planLimits({ tier, maxCharacters, formats }: Plan) {
@@ -148,13 +159,21 @@ type NewGeneration = Omit<
   'state' | 'renderingId' | 'chunksTotal' | 'chunksDone' | 'charactersDone' | 'cacheHit' | 'completedAt'
 >;
 
+interface Queueing {
+  ranges: readonly { charStart: number; charEnd: number }[];
+  /** The tenant's generations that are queued before it. */
+  queued: number;
+  plan: Plan;
+  hash: string;
+}
+
 async function insertQueued(
   { jobs }: Deps,
   tx: Tx,
-  { queued, plan, hash, ...generation }: NewGeneration & { queued: number; plan: Plan; hash: string },
+  generation: NewGeneration,
+  { ranges, queued, plan, hash }: Queueing,
 ): Promise<string> {
-  const { id, ownerId, text, characters } = generation;
-  const ranges = planChunks(text).map(({ start: charStart, end: charEnd }) => ({ charStart, charEnd }));
+  const { id, ownerId, characters } = generation;
   const renderingId = randomUUID();
   await insertRendering(tx, { id: renderingId, ownerId, contentHash: hash });
   await insertGeneration(tx, { ...generation, renderingId, state: 'QUEUED', chunksTotal: ranges.length });

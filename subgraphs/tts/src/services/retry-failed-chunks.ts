@@ -8,11 +8,10 @@ import { lockOwnGenerations, lockTenant, updateGeneration } from '../repos/gener
 import { updateRendering } from '../repos/renderings.ts';
 import { admit } from './admit.ts';
 import type { Deps } from './deps.ts';
-import { checkVoice, startOnce, type Started, startedResult } from './generate-speech.ts';
+import { checkVoice, startOnce, type Started } from './generate-speech.ts';
 import { priceOf } from './price.ts';
 import { invalid, Refusal } from './refusal.ts';
 import { progressEvent } from './transitions.ts';
-import { checkIdempotencyKey } from './validate-speech.ts';
 
 /**
  * Does the failed chunks of a generation again, with a new hold for what they cost; chunks that are done stay as they
@@ -20,9 +19,7 @@ import { checkIdempotencyKey } from './validate-speech.ts';
  * @throws AppError ENGINE_UNAVAILABLE where there is nothing to speak with.
  */
 export async function retryFailedChunks(deps: Deps, viewerId: string, id: string, key: string): Promise<Started> {
-  const badKey = checkIdempotencyKey(key, ['idempotencyKey']);
-  if (badKey.length > 0) return { generationId: null, replayed: false, errors: badKey };
-  const call = { userId: viewerId, operation: 'retryFailedChunks', key, input: { id }, result: startedResult };
+  const call = { operation: 'retryFailedChunks', key, keyPath: ['idempotencyKey'], input: { id } };
   return startOnce(deps, viewerId, call, (tx) => restart(deps, tx, viewerId, id));
 }
 

@@ -1,3 +1,4 @@
+import { idempotencyKeyProblem } from '@timbre/platform/idempotency-key';
 import type { SpeechModel } from '@timbre/speech/engine';
 import { AUDIO_FORMATS, type AudioFormat } from '@timbre/speech/codecs/formats';
 import { invalid, type Refused } from './refusal.ts';
@@ -23,18 +24,9 @@ export const SPEED_RANGE = { min: 0.5, max: 2 } as const;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)/u;
 
-/** 1 to 128 visible ASCII characters. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
-
 export function checkIdempotencyKey(key: string, path: readonly string[]): Refused[] {
-  if (IDEMPOTENCY_KEY.test(key)) return [];
-  return [
-    invalid(
-      'IDEMPOTENCY_KEY_INVALID',
-      `An idempotency key is 1 to 128 visible ASCII characters without spaces; ${String(key.length)} characters were sent.`,
-      path,
-    ),
-  ];
+  const problem = idempotencyKeyProblem(key);
+  return problem === null ? [] : [invalid(problem.code, problem.message, path)];
 }
 
 /** Every way in which the text cannot be spoken, with the limit and what was sent. Lengths are UTF-16 code units. */
