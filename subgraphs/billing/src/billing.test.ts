@@ -8,15 +8,12 @@ import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER } from '@
 import { newId } from '@timbre/platform/ids';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
 import { eq, sql } from 'drizzle-orm';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBilling } from './start-billing.ts';
 
-const SECRET = 'a secret that only these tests know of';
-const sign = createIdentitySigner(SECRET);
-const identity = (userId: string | null) =>
-  sign({ userId, roles: [], scopes: [], plan: null, expiresAt: Math.floor(Date.now() / 1000) + 600 });
 const log = createLogger({ name: 'billing-test', level: 'error' });
 
 let database: TestDatabase;
@@ -28,7 +25,7 @@ beforeAll(async () => {
   server = await startBilling({
     db: database.db,
     bus,
-    verifyIdentity: createIdentityVerifier(SECRET),
+    verifyIdentity: createIdentityVerifier(TEST_SECRET),
     host: '127.0.0.1',
     port: 0,
     log,
@@ -50,7 +47,7 @@ async function post(body: unknown, token?: string): Promise<Response> {
   });
 }
 const ask = async (userId: string | null, query: string, variables: Record<string, unknown> = {}): Promise<unknown> =>
-  (await post({ query, variables }, identity(userId))).json();
+  (await post({ query, variables }, signedIdentity(userId))).json();
 
 const QUOTA = 'limit used held available resetsAt overageAllowed';
 const entities = (userId: string | null, type: string, ids: string[], fields: string) =>
@@ -201,7 +198,7 @@ describe('without an identity', () => {
 
   test.each([
     ['none', {}],
-    ['anonymous', { identity: identity(null) }],
+    ['anonymous', { identity: signedIdentity(null) }],
   ])('a subscription is refused: %s', async (_, extensions) => {
     const client = createClient({ url: `${server.url.replace('http', 'ws')}/graphql` });
     const results = client.iterate({ query: 'subscription { quotaChanged { used } }', extensions });
@@ -220,7 +217,7 @@ describe('quotaChanged', () => {
     const client = createClient({ url: `${server.url.replace('http', 'ws')}/graphql` });
     const events = client.iterate({
       query: 'subscription { quotaChanged { limit used held available } }',
-      extensions: { identity: identity(userId) },
+      extensions: { identity: signedIdentity(userId) },
     });
     return {
       next: async () => (await events.next()).value,

@@ -14,14 +14,12 @@ import { newId } from '@timbre/platform/ids';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { PRINCIPAL_PATH, principalSchema } from '@timbre/platform/principal';
+import { signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUsers } from './start-users.ts';
 
-const SECRET = 'a secret that only these tests know of';
-const sign = createIdentitySigner(SECRET);
-const identity = (userId: string | null, roles: string[] = []) =>
-  sign({ userId, roles, scopes: [], plan: null, expiresAt: Math.floor(Date.now() / 1000) + 600 });
+const sign = createIdentitySigner(TEST_SECRET);
 
 let database: TestDatabase;
 let server: HttpServer;
@@ -29,7 +27,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   server = await startUsers({
     db: database.db,
-    verifyIdentity: createIdentityVerifier(SECRET),
+    verifyIdentity: createIdentityVerifier(TEST_SECRET),
     host: '127.0.0.1',
     port: 0,
     log: createLogger({ name: 'users-test', level: 'error' }),
@@ -50,13 +48,13 @@ async function post(path: string, body: unknown, token?: string): Promise<Respon
 }
 
 const ask = async (userId: string | null, query: string, variables: Record<string, unknown> = {}) =>
-  (await post('/graphql', { query, variables }, identity(userId))).json();
+  (await post('/graphql', { query, variables }, signedIdentity(userId))).json();
 
 async function principal(sub: string, email?: string) {
   const response = await post(
     PRINCIPAL_PATH,
     { iss: 'https://issuer.example/', sub, email },
-    identity(null, [SERVICE_ROLE]),
+    signedIdentity(null, [SERVICE_ROLE]),
   );
   return principalSchema.parse(await response.json());
 }
@@ -83,7 +81,11 @@ describe('the principal endpoint', () => {
   it('tells the same subject of two issuers apart', async () => {
     const sub = newId('usr');
     const { userId } = await principal(sub);
-    const other = await post(PRINCIPAL_PATH, { iss: 'https://other.example/', sub }, identity(null, [SERVICE_ROLE]));
+    const other = await post(
+      PRINCIPAL_PATH,
+      { iss: 'https://other.example/', sub },
+      signedIdentity(null, [SERVICE_ROLE]),
+    );
     expect(principalSchema.parse(await other.json()).userId).not.toBe(userId);
   });
 
@@ -96,14 +98,14 @@ describe('the principal endpoint', () => {
 
   it.each([
     ['nobody', undefined, 401],
-    ['a person', identity(newId('usr')), 403],
+    ['a person', signedIdentity(newId('usr')), 403],
   ])('refuses %s', async (_, token, status) => {
     const response = await post(PRINCIPAL_PATH, { iss: 'https://issuer.example/', sub: 'x' }, token);
     expect(response.status).toBe(status);
   });
 
   it('refuses a body of another form', async () => {
-    const response = await post(PRINCIPAL_PATH, { iss: 5 }, identity(null, [SERVICE_ROLE]));
+    const response = await post(PRINCIPAL_PATH, { iss: 5 }, signedIdentity(null, [SERVICE_ROLE]));
     expect(response.status).toBe(400);
   });
 });
