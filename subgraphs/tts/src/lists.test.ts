@@ -78,7 +78,9 @@ describe('User.generations', () => {
     const time = { since: '2026-01-03T00:00:00.000Z', until: '2026-01-06T00:00:00+00:00' };
     expect(await idsOf({ filter: time })).toEqual(newest(4, 3, 2));
     expect(await idsOf({ filter: { ...time, voiceId: otherVoiceId } })).toEqual(newest(3));
-    for (const voiceId of ['nonsense', 'voi_\u0000']) expect(await idsOf({ filter: { voiceId } })).toEqual([]);
+    for (const unknown of ['nonsense', 'voi_\u0000']) {
+      expect(await idsOf({ filter: { voiceId: unknown } })).toEqual([]);
+    }
   });
 
   test.each([
