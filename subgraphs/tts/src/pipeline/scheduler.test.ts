@@ -43,6 +43,16 @@ describe('the chunk scheduler', () => {
     expect(begun).toEqual(['a0', 'b0', 'c0', 'a1', 'b1', 'a2']);
   });
 
+  test('also before those of another tenant whose turn it would be', async () => {
+    const scheduler = createChunkScheduler({ slots: 1, slotsPerLane: 1 });
+    const { begun, add, finishAll } = recorder();
+    add(scheduler.open({ tenant: 'a', unheard: true }), 'a0');
+    add(scheduler.open({ tenant: 'b', unheard: false }), 'b7');
+    add(scheduler.open({ tenant: 'a', unheard: true }), 'new');
+    await finishAll();
+    expect(begun).toEqual(['a0', 'new', 'b7']);
+  });
+
   test('tenants take turns, however many generations one has', async () => {
     const scheduler = createChunkScheduler({ slots: 1, slotsPerLane: 1 });
     const { begun, add, finishAll } = recorder();
