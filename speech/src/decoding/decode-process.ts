@@ -1,4 +1,5 @@
 /** The process that decodes one recording and ends; started by decode-recording.ts, which also bounds its time. */
+import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 
@@ -11,13 +12,13 @@ import { decodeBytes } from './decode-bytes.ts';
 process.on('disconnect', () => process.exit(0));
 
 process.once('message', (request: DecodeRequest) => {
-  const guard = new Worker(new URL('./memory-guard.ts', import.meta.url), { workerData: request.maxMemory });
-  guard.unref();
   void run(request).then((reply) => process.send?.(reply));
 });
 
 async function run(request: DecodeRequest): Promise<DecodeReply> {
   try {
+    const guard = new Worker(new URL('./memory-guard.ts', import.meta.url), { workerData: request.maxMemory });
+    await once(guard, 'message');
     return { kind: 'decoded', recording: await decodeBytes(await load(request), request.maxSeconds) };
   } catch (error) {
     if (error instanceof AppError)

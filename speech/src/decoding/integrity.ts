@@ -18,6 +18,7 @@ export async function readClaims(bytes: Uint8Array, container: Container): Promi
 async function claimedSeconds(bytes: Uint8Array, { name, contentType }: Container): Promise<number | null> {
   // A WAV header's size is checked as structure; Ogg says its length only at the end, which decoding reaches anyway.
   if (name === 'wav' || name === 'ogg' || name === 'opus') return null;
+  if (name === 'flac') return flacSeconds(bytes);
   try {
     const { format } = await parseBuffer(
       bytes,
@@ -32,13 +33,27 @@ async function claimedSeconds(bytes: Uint8Array, { name, contentType }: Containe
   }
 }
 
+/** From STREAMINFO, which comes first (RFC 9639 §8.2); null where the encoder did not know. */
+function flacSeconds(bytes: Uint8Array): number | null {
+  const start = id3Length(bytes) + 8;
+  if (start + 18 > bytes.length) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const packed = view.getBigUint64(start + 10);
+  const sampleRate = Number(packed >> 44n);
+  const samples = Number(packed & 0xf_ffff_ffffn);
+  return sampleRate === 0 || samples === 0 ? null : samples / sampleRate;
+}
+
+/** Of an ID3v2 tag at the beginning: its size is four times seven bits (ID3v2.4 §3.1). */
+function id3Length(bytes: Uint8Array): number {
+  if (bytes[0] !== 0x49 || bytes[1] !== 0x44 || bytes[2] !== 0x33) return 0;
+  return bytes.subarray(6, 10).reduce((size, byte) => size * 128 + (byte & 127), 0) + 10;
+}
+
 /** Whether the first frame of an MP3 file is a Xing, LAME ("Info") or VBRI header, behind the ID3v2 tag where there is one. */
 function hasFrameCount(bytes: Uint8Array): boolean {
-  const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
-  // The tag's size is four times seven bits (ID3v2.4 §3.1).
-  const sizeBytes = bytes.subarray(6, 10);
-  const first = text(0, 3) === 'ID3' ? 10 + sizeBytes.reduce((size, byte) => size * 128 + (byte & 127), 0) : 0;
-  return /Xing|Info|VBRI/.test(text(first, first + 200));
+  const first = id3Length(bytes);
+  return /Xing|Info|VBRI/.test(String.fromCharCode(...bytes.subarray(first, first + 200)));
 }
 
 function isCut(bytes: Uint8Array, { name }: Container): boolean {

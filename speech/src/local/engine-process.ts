@@ -38,7 +38,7 @@ async function answer(request: EngineRequest): Promise<void> {
       recordings: request.recordings,
       language: request.language,
       variants: espeak.variants,
-      speak: (text, profile) => renderer.render(text, profile, 1),
+      speak: (text, profile) => renderer.sketch(text, profile),
       onProgress: (progress) => reply({ kind: 'progress', id, progress }),
     });
     reply({ kind: 'fitted', id, voice });

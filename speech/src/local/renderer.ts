@@ -19,6 +19,7 @@ export const TARGET_LUFS = -20;
 const SILENCE_SECONDS = 0.1;
 /** Its loudness sets a profile's gain: long enough to be typical, short enough not to be waited for. */
 const CALIBRATION_TEXT = 'The birch canoe slid on the smooth planks, and the box was thrown beside the parked truck.';
+const CALIBRATION_LANGUAGE = 'en-us';
 /** Samples above this are bent instead of clipped. */
 const KNEE = 0.8;
 const MAX_VOICES = 64;
@@ -26,12 +27,21 @@ const MAX_VOICES = 64;
 /** A language or variant that espeak-ng does not have. */
 export class UnknownVoiceError extends Error {}
 
-interface PreparedVoice {
-  language: string;
+interface Filters {
   equalizer: Equalizer;
   breath: Breath | null;
+}
+
+interface PreparedVoice extends Filters {
   /** Of one profile for all of its texts, so that its chunks match each other. */
   gain: number;
+}
+
+function filters({ equalizer, breath }: LocalVoiceProfile): Filters {
+  return {
+    equalizer: createEqualizer(equalizer, ESPEAK_RATE),
+    breath: breath ? createBreath(breath, ESPEAK_RATE) : null,
+  };
 }
 
 /** Speaks with espeak-ng as a profile says. */
@@ -45,31 +55,37 @@ export class Renderer {
     this.#codes = new Set(espeak.languages);
   }
 
-  /** Samples at `ESPEAK_RATE`. Throws `UnknownVoiceError`. */
+  /** Samples at `ESPEAK_RATE`, every voice equally loud. Throws `UnknownVoiceError`. */
   render(text: string, profile: LocalVoiceProfile, speed: number): Speech {
     const voice = this.#prepare(profile);
-    const { samples, words } = this.#speak(text, profile, voice, speed);
+    const { samples, words } = this.#speak(text, this.#language(profile), profile, voice, speed);
     for (let i = 0; i < samples.length; i++) samples[i] = bend((samples[i] ?? 0) * voice.gain);
     return { samples, sampleRate: ESPEAK_RATE, words };
   }
 
+  /** The same for a profile that is only tried: as loud as it comes, and not kept. */
+  sketch(text: string, profile: LocalVoiceProfile): Speech {
+    const { samples, words } = this.#speak(text, this.#language(profile), profile, filters(profile), 1);
+    return { samples, sampleRate: ESPEAK_RATE, words };
+  }
+
+  #language({ language, variant }: LocalVoiceProfile): string {
+    const code = espeakLanguage(language, this.#codes);
+    if (code === null) throw new UnknownVoiceError(`The local engine does not speak ${language}.`);
+    if (variant !== '' && !this.#espeak.variants.has(variant)) {
+      throw new UnknownVoiceError(`The local engine has no voice variant ${variant}.`);
+    }
+    return code;
+  }
+
   #prepare(profile: LocalVoiceProfile): PreparedVoice {
-    // Pace does not change loudness.
-    const key = JSON.stringify({ ...profile, rate: 0 });
+    // Neither pace nor language changes how loud a voice is.
+    const typical = { ...profile, rate: 175, language: CALIBRATION_LANGUAGE };
+    const key = JSON.stringify(typical);
     const known = this.#voices.get(key);
     if (known) return known;
-    const language = espeakLanguage(profile.language, this.#codes);
-    if (language === null) throw new UnknownVoiceError(`The local engine does not speak ${profile.language}.`);
-    if (profile.variant !== '' && !this.#espeak.variants.has(profile.variant)) {
-      throw new UnknownVoiceError(`The local engine has no voice variant ${profile.variant}.`);
-    }
-    const voice: PreparedVoice = {
-      language,
-      equalizer: createEqualizer(profile.equalizer, ESPEAK_RATE),
-      breath: profile.breath ? createBreath(profile.breath, ESPEAK_RATE) : null,
-      gain: 1,
-    };
-    const { samples } = this.#speak(CALIBRATION_TEXT, { ...profile, rate: 175 }, voice, 1);
+    const voice: PreparedVoice = { ...filters(profile), gain: 1 };
+    const { samples } = this.#speak(CALIBRATION_TEXT, this.#language(typical), typical, voice, 1);
     const { lufs } = measureLoudness(samples, ESPEAK_RATE);
     if (Number.isFinite(lufs)) voice.gain = 10 ** ((TARGET_LUFS - lufs) / 20);
     if (this.#voices.size >= MAX_VOICES) this.#voices.clear();
@@ -79,8 +95,9 @@ export class Renderer {
 
   #speak(
     text: string,
+    language: string,
     profile: LocalVoiceProfile,
-    voice: PreparedVoice,
+    { equalizer, breath }: Filters,
     speed: number,
   ): { samples: Float32Array; words: WordTiming[] } {
     const said = spokenText(text);
@@ -89,7 +106,7 @@ export class Renderer {
     // Sound is played `formantShift` times as fast afterwards: espeak speaks the slower for it.
     const { rate, stretch } = espeakRate(profile.rate, profile.formantShift / speed);
     const speech = this.#espeak.speak(said.spoken, {
-      language: voice.language,
+      language,
       variant: profile.variant,
       pitch: profile.pitch,
       range: profile.range,
@@ -99,8 +116,8 @@ export class Renderer {
     if (words.length === 0) return silence;
     const shift = Math.round(profile.formantShift * 100);
     const stretched = timeStretch(speech.samples, ESPEAK_RATE, stretch);
-    const samples = voice.equalizer(resample(stretched, shift, 100));
-    voice.breath?.(samples);
+    const samples = equalizer(resample(stretched, shift, 100));
+    breath?.(samples);
     const scale = samples.length / speech.samples.length;
     const at = (sample: number): number => Math.min(samples.length, Math.round(sample * scale));
     return {

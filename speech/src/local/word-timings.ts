@@ -49,8 +49,8 @@ function trimToWord(word: WordTiming, text: string, nextStart: number): void {
   const rest = nextStart > word.charEnd ? text.slice(word.charEnd, nextStart) : '';
   const tail = /^\S*[\p{L}\p{N}\p{M}]/u.exec(rest.slice(0, 256));
   if (tail) word.charEnd += tail[0].length;
-  while (word.charEnd - 1 > word.charStart && /[\s\p{P}]/u.test(text[word.charEnd - 1] ?? '')) word.charEnd--;
-  while (word.charStart + 1 < word.charEnd && /\s/u.test(text[word.charStart] ?? '')) word.charStart++;
+  while (word.charEnd - 1 > word.charStart && /[\s\p{P}\p{Cf}]/u.test(text[word.charEnd - 1] ?? '')) word.charEnd--;
+  while (word.charStart + 1 < word.charEnd && /[\s\p{Cf}]/u.test(text[word.charStart] ?? '')) word.charStart++;
 }
 
 function peakOf(samples: Float32Array): number {

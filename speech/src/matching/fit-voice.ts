@@ -13,7 +13,7 @@ import { breathOf, correctedEqualizer, matchTimbre } from './timbre-match.ts';
 
 export interface FitInput {
   recordings: readonly Recording[];
-  /** The profile's language; the fit itself speaks English, whose texts are known. */
+  /** The profile's language: its intonation decides on pitch and range, so the fit, whose texts are English, is spoken in it. */
   language: string;
   /** Variants that the engine has. */
   variants: ReadonlySet<string>;
@@ -70,10 +70,9 @@ export async function fitVoice(input: FitInput): Promise<FittedVoice> {
   }
   const [winner] = cheapest(finalists, 1);
   if (!winner) throw new Error('The engine has no variants');
-  const profile = { ...winner.profile, language: input.language };
   const match = search.match(winner.profile);
   await progress(1);
-  return { profile, match };
+  return { profile: winner.profile, match };
 }
 
 interface Candidate {
@@ -86,16 +85,18 @@ class Search {
   readonly #input: FitInput;
   readonly #target: VoiceMeasure;
   readonly #breath: number[];
+  readonly #plain: LocalVoiceProfile;
 
   constructor(input: FitInput, target: VoiceMeasure) {
     this.#input = input;
     this.#target = target;
     this.#breath = breathOf(target);
+    this.#plain = { ...DEFAULT_PROFILE, language: input.language };
   }
 
   /** A variant as it is. */
   rough(variant: string): Candidate {
-    const profile: LocalVoiceProfile = { ...DEFAULT_PROFILE, variant };
+    const profile: LocalVoiceProfile = { ...this.#plain, variant };
     const voice = this.#measure(SHORT_TEXT, profile);
     const reach = reachable(voice.f0MedianHz, this.#target.f0MedianHz);
     return { profile, f0MedianHz: voice.f0MedianHz, cost: this.#cost(voice) + reach * SEMITONE_COST };
@@ -104,7 +105,7 @@ class Search {
   /** At the target's pitch, with its formants moved. */
   shifted({ profile: { variant }, f0MedianHz }: Candidate, formantShift: number): Candidate {
     const pitch = pitchFor(50, this.#target.f0MedianHz / (f0MedianHz * formantShift));
-    const profile: LocalVoiceProfile = { ...DEFAULT_PROFILE, variant, formantShift, pitch };
+    const profile: LocalVoiceProfile = { ...this.#plain, variant, formantShift, pitch };
     const voice = this.#measure(SHORT_TEXT, profile);
     return { profile, f0MedianHz: voice.f0MedianHz, cost: this.#cost(voice) + this.#offPitch(voice) * SEMITONE_COST };
   }
@@ -160,7 +161,7 @@ class Search {
   match(profile: LocalVoiceProfile): VoiceMatch {
     const target = this.#target;
     const clone = this.#measure(HELD_OUT_TEXT, profile, true);
-    const plain = this.#measure(HELD_OUT_TEXT, DEFAULT_PROFILE);
+    const plain = this.#measure(HELD_OUT_TEXT, this.#plain);
     const scale = target.cepstrum.deviation;
     return {
       f0ErrorSemitones: semitones(clone.f0MedianHz / target.f0MedianHz),
