@@ -3,6 +3,7 @@ import type { WasmMediaEncoder } from 'wasm-media-encoders';
 import { createResampler } from '../dsp/resampler.ts';
 import { FORMATS } from './formats.ts';
 import type { AudioFormat, FormatInfo } from './formats.ts';
+import { mp3InfoFrame } from './mp3-info-frame.ts';
 import { encodeMulaw } from './mulaw.ts';
 import { createWasmEncoder } from './wasm-modules.ts';
 import { int16Bytes, toInt16, wavHeader } from './wav.ts';
@@ -16,7 +17,10 @@ export interface AudioEncoder {
 }
 
 export interface EncoderOptions {
-  /** Samples that will come in all, at the input rate: lets a WAV header state its size; other formats do not need it. */
+  /**
+   * Samples that will come in all, at the input rate. A WAV header then states its size, and an MP3 begins with the frame that lets
+   * players skip the encoder's delay; other formats do not need it.
+   */
   totalSamples?: number;
 }
 
@@ -48,26 +52,23 @@ interface Sink extends AudioEncoder {
 const NONE = new Uint8Array(0);
 
 async function createSink(info: FormatInfo, inputSampleRate: number, options: EncoderOptions): Promise<Sink> {
+  const total =
+    options.totalSamples === undefined ? null : Math.ceil((options.totalSamples * info.sampleRate) / inputSampleRate);
   switch (info.codec) {
     case 'mp3': {
       const encoder = await createWasmEncoder('audio/mpeg');
       const bitrate = info.bitrateKbps === 64 ? 64 : 128;
       const outputSampleRate = info.sampleRate === 22_050 ? 22_050 : 44_100;
       encoder.configure({ channels: 1, sampleRate: info.sampleRate, bitrate, outputSampleRate });
-      return wasmSink(encoder);
+      return wasmSink(encoder, total === null ? NONE : mp3InfoFrame(outputSampleRate, total));
     }
     case 'vorbis': {
       const encoder = await createWasmEncoder('audio/ogg');
       encoder.configure({ channels: 1, sampleRate: info.sampleRate, vbrQuality: 4 });
-      return wasmSink(encoder);
+      return wasmSink(encoder, NONE);
     }
-    case 'wav': {
-      const total =
-        options.totalSamples === undefined
-          ? null
-          : Math.ceil((options.totalSamples * info.sampleRate) / inputSampleRate);
+    case 'wav':
       return { header: wavHeader(info.sampleRate, total), encode: pcm, finish: () => NONE };
-    }
     case 'pcm':
       return { header: NONE, encode: pcm, finish: () => NONE };
     case 'mulaw':
@@ -84,9 +85,9 @@ function pcm(samples: Float32Array): Uint8Array {
 /** Longest piece handed to the WASM encoders at once: they allocate their buffers by the piece. */
 const PIECE = 1 << 15;
 
-function wasmSink(encoder: WasmMediaEncoder<'audio/mpeg'> | WasmMediaEncoder<'audio/ogg'>): Sink {
+function wasmSink(encoder: WasmMediaEncoder<'audio/mpeg'> | WasmMediaEncoder<'audio/ogg'>, header: Uint8Array): Sink {
   return {
-    header: NONE,
+    header,
     encode(samples) {
       const parts: Uint8Array[] = [];
       // The encoder owns what it returns: copied before the next call.
