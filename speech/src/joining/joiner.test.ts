@@ -109,3 +109,10 @@ test('a silent chunk adds no second pause, and nothing at all is silence', () =>
   empty.push(new Float32Array(0), 'paragraph');
   expect(empty.finish().every((sample) => sample === 0)).toBe(true);
 });
+
+test('a chunk that begins and ends in the middle of a sound does not click either', () => {
+  const cut = Float32Array.from({ length: 4_000 }, (_, i) => 0.3 * Math.cos(i / 10));
+  const joiner = createJoiner({ sampleRate: RATE });
+  const pieces = [joiner.push(cut, 'word'), joiner.push(cut, 'sentence')];
+  expect(largestStep(joinedSamples(pieces, joiner.finish()))).toBeLessThan(largestStep(cut) * 1.2);
+});
