@@ -126,23 +126,18 @@ describe('kill -9 in the middle of twenty chunks', () => {
     closers.push(() => tts.close());
     tts.workerProcess();
     const { person, id, price } = await begin(tts, 'a dead database');
-    let breaks = -1;
-    const one = (async () => {
-      const all: TestEvent[] = [];
-      breaks += 1;
-      for await (const event of events(person, id)) all.push(event);
-      return all;
-    })();
+    const one = allEvents(person, id);
     const seen = await follow(person, id, async (chunk) => {
       if (chunk !== 6) return;
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
+      // Longer than subscribers wait for a hint: they look for events while there is no database.
+      await sleep(6_000);
       server = await startEmbeddedPostgres({ dataDir, port: Number(new URL(url).port) });
     });
     await expectWhole(tts, person, id, price, seen);
     // One that never came back by itself saw the same.
     expect((await one).map(({ sequence }) => sequence)).toEqual(seen.map(({ sequence }) => sequence));
-    expect(breaks).toBe(0);
   });
 });
 

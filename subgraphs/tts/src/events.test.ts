@@ -1,5 +1,6 @@
 import { createLogger } from '@timbre/platform/logger';
 import { newId } from '@timbre/platform/ids';
+import { channels } from '@timbre/platform/bus/hints';
 import type { SpeechEngine } from '@timbre/speech/engine';
 import { createLocalEngine } from '@timbre/speech/local/local-engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -53,6 +54,23 @@ describe('generationEvents', () => {
     }
     expect(numbers(seen)).toEqual(upTo(1, seen.length));
     expect(seen.filter(({ __typename }) => __typename === 'GenerationChunkReady')).toHaveLength(12);
+  });
+
+  test('hints at every change, so that nobody has to wait for the next look', async () => {
+    const person = tts.person();
+    const door = gate();
+    director.before = () => door.opened;
+    const id = await order(person, { voiceId: await tts.voice(person.id), text: sentences(3, 'a hint') });
+    let hinted = 0;
+    const unsubscribe = await tts.bus.subscribe(channels.generation(id), () => {
+      hinted += 1;
+    });
+    door.open();
+    director.before = () => undefined;
+    await allEvents(person, id);
+    // Three chunks and the end.
+    await expect.poll(() => hinted).toBeGreaterThanOrEqual(4);
+    await unsubscribe();
   });
 
   test('tells many subscribers the same', async () => {

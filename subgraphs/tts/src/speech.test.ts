@@ -143,7 +143,8 @@ describe('a generation', () => {
     const decodedMs = ((decoded.channelData[0]?.length ?? 0) / decoded.sampleRate) * 1000;
     expect(Math.abs(decodedMs - (audio?.durationMs ?? 0))).toBeLessThanOrEqual(1);
     const { format: tags } = await parseBuffer(bytes, undefined, { duration: true });
-    expect(Math.abs((tags.duration ?? 0) * 1000 - (audio?.durationMs ?? 0))).toBeLessThanOrEqual(30);
+    // It counts the frames, the encoder's delay and padding among them.
+    expect(Math.abs((tags.duration ?? 0) * 1000 - (audio?.durationMs ?? 0))).toBeLessThanOrEqual(100);
   });
 
   test.each([

@@ -10,15 +10,17 @@ export interface DurationMeter {
 const WAV_HEADER_BYTES = 44;
 
 /**
- * MP3 here has a constant bitrate and no header frame, so that its size tells its length (encoder delay and padding
- * included); an Ogg page's header tells the samples up to its end (RFC 3533 §6, granule position).
+ * MP3 here has a constant bitrate, so that its size tells its length; the frame before the sound tells how much of that
+ * players skip (see speech's `mp3InfoFrame`). An Ogg page's header tells the samples up to its end (RFC 3533 §6,
+ * granule position).
  */
 export function createDurationMeter(format: AudioFormat): DurationMeter {
   const { codec, sampleRate, bitrateKbps } = FORMATS[format];
   let bytes = 0;
   let granule = 0;
+  let skipped: Skipped = { bytes: 0, samples: 0 };
   const seconds: Record<typeof codec, () => number> = {
-    mp3: () => (bytes * 8) / ((bitrateKbps ?? 128) * 1000),
+    mp3: () => ((bytes - skipped.bytes) * 8) / ((bitrateKbps ?? 128) * 1000) - skipped.samples / sampleRate,
     vorbis: () => granule / sampleRate,
     wav: () => (bytes - WAV_HEADER_BYTES) / 2 / sampleRate,
     pcm: () => bytes / 2 / sampleRate,
@@ -26,11 +28,34 @@ export function createDurationMeter(format: AudioFormat): DurationMeter {
   };
   return {
     add(piece) {
-      bytes += piece.length;
+      if (codec === 'mp3' && bytes === 0) skipped = skippedByPlayers(piece);
       if (codec === 'vorbis') granule = lastGranule(piece) ?? granule;
+      bytes += piece.length;
     },
     durationMs: () => Math.round(seconds[codec]() * 1000),
   };
+}
+
+interface Skipped {
+  /** Of the frame that says so. */
+  bytes: number;
+  /** Encoder delay and padding. */
+  samples: number;
+}
+
+const INFO = Buffer.from('Info', 'latin1');
+/** From the tag's name to the 24 bits of delay and padding ("Mp3 Info Tag rev 1"), where it holds the frame count alone. */
+const DELAY_OFFSET = 33;
+/** Frame header bytes 1 to 2 of MPEG 1 and MPEG 2, layer 3, at this module's bitrates and rates. */
+const FRAME_BYTES: Readonly<Record<number, number>> = { 0xfb90: 417, 0xf380: 208 };
+
+function skippedByPlayers(start: Uint8Array): Skipped {
+  const head = Buffer.from(start.buffer, start.byteOffset, Math.min(start.byteLength, 64));
+  const tag = head.indexOf(INFO);
+  const bytes = head.length < 4 ? undefined : FRAME_BYTES[head.readUInt16BE(1)];
+  if (tag < 0 || bytes === undefined || tag + DELAY_OFFSET + 3 > head.length) return { bytes: 0, samples: 0 };
+  const packed = head.readUIntBE(tag + DELAY_OFFSET, 3);
+  return { bytes, samples: (packed >> 12) + (packed & 0xfff) };
 }
 
 const CAPTURE = Buffer.from('OggS\0', 'latin1');

@@ -3,7 +3,7 @@ import { settle } from '@timbre/db/ledger/settle';
 import type { Jobs } from '@timbre/db/jobs';
 import { failChunks, readChunksAt, succeedChunk, type ChunkFailure, type ChunkSound } from '../repos/chunks.ts';
 import { appendEvents } from '../repos/events.ts';
-import { lockGeneration, updateGeneration } from '../repos/generations.ts';
+import { lockGeneration } from '../repos/generations.ts';
 import { publishRendering, updateRendering } from '../repos/renderings.ts';
 import type { GenerationRow } from '../rows.ts';
 import { chargeDone, endGeneration, type Ending, placeReadyChunks, progressEvent } from '../services/transitions.ts';
@@ -37,9 +37,9 @@ export async function recordChunk(
     }
     const charactersDone = row.charactersDone + chunk.charEnd - chunk.charStart;
     const done = { ...row, charactersDone, chunksDone: row.chunksDone + 1 };
-    await updateGeneration(tx, row.id, { charactersDone, chunksDone: done.chunksDone });
     const announcements = await placeReadyChunks(tx, row, sampleRate);
-    await appendEvents(tx, row.id, [...announcements, progressEvent(done, 'RUNNING')]);
+    const counters = { charactersDone, chunksDone: done.chunksDone };
+    await appendEvents(tx, row.id, [...announcements, progressEvent(done, 'RUNNING')], counters);
     await chargeDone(tx, done);
   });
 }

@@ -36,9 +36,13 @@ export async function beginRun(db: Db, generationId: string): Promise<Run | null
     const token = randomUUID();
     const number = generation.runs + 1;
     const startedAt = generation.startedAt ?? new Date();
-    await updateGeneration(tx, generationId, { state: 'RUNNING', runToken: token, runs: number, startedAt });
-    if (generation.state === 'QUEUED') await appendEvents(tx, generationId, [progressEvent(generation, 'RUNNING')]);
-    await requeueInterruptedChunks(tx, generation.renderingId);
+    const change = { state: 'RUNNING', runToken: token, runs: number, startedAt } as const;
+    if (generation.state === 'QUEUED') {
+      await appendEvents(tx, generationId, [progressEvent(generation, 'RUNNING')], change);
+    } else {
+      await updateGeneration(tx, generationId, change);
+      await requeueInterruptedChunks(tx, generation.renderingId);
+    }
     const rows = await readChunksFrom(tx, generation.renderingId, 0, generation.chunksTotal);
     const [text = null] = await readTexts(tx, [generationId]);
     if (text === null) throw new Error(`Generation ${generationId} has no text.`);

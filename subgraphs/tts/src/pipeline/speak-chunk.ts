@@ -35,9 +35,11 @@ export async function speakChunk(
   const { index, charStart, charEnd } = chunk;
   const patience = { log, signal };
 
-  const attempt = await patiently(patience, () => beginChunkAttempt(db, { generationId, renderingId, token }, index));
+  const [attempt, voice] = await Promise.all([
+    patiently(patience, () => beginChunkAttempt(db, { generationId, renderingId, token }, index)),
+    patiently(patience, () => readSpeakableVoice(db, ownerId, voiceId)),
+  ]);
   if (attempt === null) throw new RunOver();
-  const voice = await patiently(patience, () => readSpeakableVoice(db, ownerId, voiceId));
   if (voice?.status !== 'READY' || voice.revision !== voiceRevision) throw new VoiceGone();
 
   const profile = VoiceProfile.parse(voice.profile);

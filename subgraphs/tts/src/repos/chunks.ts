@@ -1,5 +1,5 @@
 import type { DbOrTx, Tx } from '@timbre/db/client';
-import { chunks, generations, type WordTuple } from '@timbre/db/tts/tables';
+import { chunks, generations, renderings, type WordTuple } from '@timbre/db/tts/tables';
 import { and, asc, eq, exists, gte, inArray, sql } from 'drizzle-orm';
 import type { SoundingChunkRow } from '../rows.ts';
 
@@ -7,14 +7,6 @@ export interface ChunkFailure {
   code: string;
   message: string;
   retryable: boolean;
-}
-
-export async function insertChunks(
-  tx: Tx,
-  renderingId: string,
-  ranges: readonly { charStart: number; charEnd: number }[],
-): Promise<void> {
-  await tx.insert(chunks).values(ranges.map((range, index) => ({ renderingId, index, ...range })));
 }
 
 /** A rendering's chunks from an index on, in order. */
@@ -155,19 +147,24 @@ export async function requeueFailedChunks(tx: Tx, renderingId: string): Promise<
   return indexes;
 }
 
-/** Sets where chunks begin in the joined sound, and which of them were announced. */
+/** Sets where chunks begin in the joined sound, marks them as announced, and notes how far the joined sound is known. */
 export async function placeChunks(
   tx: Tx,
   renderingId: string,
   places: readonly { index: number; startSample: number }[],
+  { joinedChunks, joinedSamples, sampleRate }: { joinedChunks: number; joinedSamples: number; sampleRate: number },
 ): Promise<void> {
-  if (places.length === 0) return;
-  const values = sql.join(
-    places.map(({ index, startSample }) => sql`(${index}::int, ${startSample}::int)`),
-    sql`, `,
+  // Never empty, so that the statement is one: no chunk has this index.
+  const values = [{ index: -1, startSample: 0 }, ...places].map(
+    ({ index, startSample }) => sql`(${index}::int, ${startSample}::int)`,
   );
   await tx.execute(sql`
-    update ${chunks} as c set start_sample = p.start_sample, announced = c.announced or c.state = 'SUCCEEDED'
-    from (values ${values}) as p (index, start_sample)
-    where c.rendering_id = ${renderingId} and c.index = p.index`);
+    with placed as (
+      update ${chunks} as c set start_sample = p.start_sample, announced = c.announced or c.state = 'SUCCEEDED'
+      from (values ${sql.join(values, sql`, `)}) as p (index, start_sample)
+      where c.rendering_id = ${renderingId} and c.index = p.index
+    )
+    update ${renderings}
+    set joined_chunks = ${joinedChunks}, joined_samples = ${joinedSamples}, sample_rate = ${sampleRate}
+    where id = ${renderingId}`);
 }

@@ -11,15 +11,23 @@ export interface StoredEvent extends EventDraft {
   sequence: number;
 }
 
+/** What else changes in a generation's row when events are appended. */
+type Change = Omit<Partial<typeof generations.$inferInsert>, 'id' | 'lastSequence' | 'updatedAt'>;
+
 /**
- * Appends to a generation's log. The counter lives in the generation's row, whose lock this takes (or the caller
+ * Appends to a generation's log, and changes its row by the same statement. The counter lives in the generation's row, whose lock this takes (or the caller
  * already has): numbers are allotted without gaps and become visible in order.
  */
-export async function appendEvents(tx: Tx, generationId: string, drafts: readonly EventDraft[]): Promise<void> {
+export async function appendEvents(
+  tx: Tx,
+  generationId: string,
+  drafts: readonly EventDraft[],
+  change: Change = {},
+): Promise<void> {
   if (drafts.length === 0) return;
   const [row] = await tx
     .update(generations)
-    .set({ lastSequence: sql`${generations.lastSequence} + ${drafts.length}`, updatedAt: sql`now()` })
+    .set({ ...change, lastSequence: sql`${generations.lastSequence} + ${drafts.length}`, updatedAt: sql`now()` })
     .where(eq(generations.id, generationId))
     .returning({ last: generations.lastSequence });
   if (!row) throw new Error(`There is no generation ${generationId} to append events to.`);

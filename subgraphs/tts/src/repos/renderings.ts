@@ -3,10 +3,6 @@ import { audioCache, generations, renderings } from '@timbre/db/tts/tables';
 import { and, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import type { RenderingRow } from '../rows.ts';
 
-export async function insertRendering(tx: Tx, row: typeof renderings.$inferInsert): Promise<void> {
-  await tx.insert(renderings).values(row);
-}
-
 export async function updateRendering(
   tx: Tx,
   id: string,

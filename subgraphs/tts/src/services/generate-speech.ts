@@ -9,10 +9,11 @@ import { AppError } from '@timbre/platform/errors';
 import { newId } from '@timbre/platform/ids';
 import type { SpeechModel } from '@timbre/speech/engine';
 import { z } from 'zod';
-import { insertChunks, readChunksFrom } from '../repos/chunks.ts';
+import { readChunksFrom } from '../repos/chunks.ts';
 import { appendEvents, type EventDraft } from '../repos/events.ts';
 import { insertGeneration } from '../repos/generations.ts';
-import { insertRendering, lockCachedRendering } from '../repos/renderings.ts';
+import { insertQueuedGeneration } from '../repos/queue-generation.ts';
+import { lockCachedRendering } from '../repos/renderings.ts';
 import type { RenderingRow } from '../rows.ts';
 import { admit } from './admit.ts';
 import { contentHash } from './content-hash.ts';
@@ -175,11 +176,13 @@ async function insertQueued(
 ): Promise<string> {
   const { id, ownerId, characters } = generation;
   const renderingId = randomUUID();
-  await insertRendering(tx, { id: renderingId, ownerId, contentHash: hash });
-  await insertGeneration(tx, { ...generation, renderingId, state: 'QUEUED', chunksTotal: ranges.length });
-  await insertChunks(tx, renderingId, ranges);
   const counters = { characters, charactersDone: 0, chunksDone: 0, chunksTotal: ranges.length };
-  await appendEvents(tx, id, [progressEvent(counters, 'QUEUED', queued)]);
+  await insertQueuedGeneration(tx, {
+    rendering: { id: renderingId, ownerId, contentHash: hash },
+    generation: { ...generation, renderingId, state: 'QUEUED', chunksTotal: ranges.length },
+    ranges,
+    event: progressEvent(counters, 'QUEUED', queued),
+  });
   await jobs.enqueue(tx, 'tts.generate', { generationId: id }, { group: { id: ownerId, tier: plan.id } });
   return id;
 }

@@ -3,8 +3,6 @@ import type { Tx } from '@timbre/db/client';
 import type { GenerationState } from '@timbre/db/tts/tables';
 import { cancelChunks, placeChunks, readChunksFrom } from '../repos/chunks.ts';
 import { appendEvents, type EventDraft } from '../repos/events.ts';
-import { updateGeneration } from '../repos/generations.ts';
-import { updateRendering } from '../repos/renderings.ts';
 import type { GenerationRow } from '../rows.ts';
 import { priceOf } from './price.ts';
 
@@ -40,10 +38,11 @@ export async function placeReadyChunks(
   sampleRate: number,
 ): Promise<EventDraft[]> {
   const announcements: EventDraft[] = [];
+  const places: { index: number; startSample: number }[] = [];
   let { joinedChunks, joinedSamples } = rendering;
   for (;;) {
     const rows = await readChunksFrom(tx, rendering.id, joinedChunks, PLACES_PER_READ);
-    const places: { index: number; startSample: number }[] = [];
+    const before = joinedChunks;
     for (const chunk of rows) {
       if (chunk.state !== 'SUCCEEDED' && chunk.state !== 'FAILED') break;
       places.push({ index: chunk.index, startSample: joinedSamples });
@@ -57,10 +56,9 @@ export async function placeReadyChunks(
       }
       joinedSamples += sampleCount;
     }
-    await placeChunks(tx, rendering.id, places);
-    if (places.length < PLACES_PER_READ) break;
+    if (joinedChunks - before < PLACES_PER_READ) break;
   }
-  await updateRendering(tx, rendering.id, { joinedChunks, joinedSamples, sampleRate });
+  await placeChunks(tx, rendering.id, places, { joinedChunks, joinedSamples, sampleRate });
   return announcements;
 }
 
@@ -82,7 +80,7 @@ export async function endGeneration(
   { state, failure = null }: Ending,
 ): Promise<void> {
   await cancelChunks(tx, generation.renderingId);
-  await updateGeneration(tx, generation.id, {
+  await appendEvents(tx, generation.id, [{ kind: 'FINISHED', payload: { state } }], {
     state,
     runToken: null,
     completedAt: new Date(),
@@ -90,5 +88,4 @@ export async function endGeneration(
     failureMessage: failure?.message ?? null,
     failureRetryable: failure?.retryable ?? null,
   });
-  await appendEvents(tx, generation.id, [{ kind: 'FINISHED', payload: { state } }]);
 }
