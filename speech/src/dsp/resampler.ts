@@ -5,7 +5,11 @@ export interface Resampler {
   finish(): Float32Array;
 }
 
-/** Zero crossings of the sinc on each side, at the lower of the two rates. */
+export interface ResamplerQuality {
+  /** Of the sinc on each side, at the lower of the two rates: the steepness of the low-pass (default 24). */
+  zeroCrossings?: number;
+}
+
 const ZERO_CROSSINGS = 24;
 /** Kaiser window with about 80 dB of stop-band attenuation (Kaiser 1974). */
 const KAISER_BETA = 7.86;
@@ -20,19 +24,28 @@ const CUTOFF = 0.955;
  * Our own because the npm resamplers either alias (linear, cubic) or hide their delay behind a WASM stream whose
  * timings cannot be made sample-exact.
  */
-export function createResampler(from: number, to: number): Resampler {
+export function createResampler(
+  from: number,
+  to: number,
+  { zeroCrossings = ZERO_CROSSINGS }: ResamplerQuality = {},
+): Resampler {
   if (!Number.isInteger(from) || !Number.isInteger(to) || from <= 0 || to <= 0) {
     throw new RangeError(`Sample rates must be positive integers, got ${String(from)} and ${String(to)}`);
   }
   if (from === to) return { process: (samples) => samples, finish: () => new Float32Array(0) };
   const divisor = gcd(from, to);
-  return new PolyphaseResampler(to / divisor, from / divisor);
+  return new PolyphaseResampler(to / divisor, from / divisor, zeroCrossings);
 }
 
 /** The whole of a sound at once. */
-export function resample(samples: Float32Array, from: number, to: number): Float32Array {
+export function resample(
+  samples: Float32Array,
+  from: number,
+  to: number,
+  quality: ResamplerQuality = {},
+): Float32Array {
   if (from === to) return samples;
-  const resampler = createResampler(from, to);
+  const resampler = createResampler(from, to, quality);
   const head = resampler.process(samples);
   const tail = resampler.finish();
   const out = new Float32Array(head.length + tail.length);
@@ -52,10 +65,10 @@ class PolyphaseResampler implements Resampler {
   #received = 0;
   #produced = 0;
 
-  constructor(up: number, down: number) {
+  constructor(up: number, down: number, zeroCrossings: number) {
     this.#up = up;
     this.#down = down;
-    const bank = filterBank(up, down);
+    const bank = filterBank(up, down, zeroCrossings);
     this.#half = bank.half;
     this.#phases = bank.phases;
     this.#pending = new Float32Array(bank.half);
@@ -123,13 +136,13 @@ function dot(a: Float32Array, aStart: number, b: Float32Array, bStart: number, l
 const banks = new Map<string, { half: number; phases: Float32Array }>();
 
 /** Row p holds the taps for an output that stands p/up input samples after an input sample. */
-function filterBank(up: number, down: number): { half: number; phases: Float32Array } {
-  const key = `${String(up)}/${String(down)}`;
+function filterBank(up: number, down: number, zeroCrossings: number): { half: number; phases: Float32Array } {
+  const key = `${String(up)}/${String(down)}/${String(zeroCrossings)}`;
   const known = banks.get(key);
   if (known) return known;
   const scale = Math.min(1, up / down);
-  // Even, so that a phase's taps are a multiple of 4.
-  const half = Math.ceil(ZERO_CROSSINGS / scale / 2) * 2;
+
+  const half = Math.ceil(zeroCrossings / scale / 2) * 2;
   const phases = new Float32Array(up * half * 2);
   const window = besselI0(KAISER_BETA);
   for (let p = 0; p < up; p++) {

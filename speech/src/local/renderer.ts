@@ -23,6 +23,8 @@ const CALIBRATION_LANGUAGE = 'en-us';
 /** Samples above this are bent instead of clipped. */
 const KNEE = 0.8;
 const MAX_VOICES = 64;
+/** espeak has little near the Nyquist frequency that a gentle slope could fold. */
+const SHIFT_QUALITY = { zeroCrossings: 14 };
 
 /** A language or variant that espeak-ng does not have. */
 export class UnknownVoiceError extends Error {}
@@ -116,7 +118,7 @@ export class Renderer {
     if (words.length === 0) return silence;
     const shift = Math.round(profile.formantShift * 100);
     const stretched = timeStretch(speech.samples, ESPEAK_RATE, stretch);
-    const samples = equalizer(resample(stretched, shift, 100));
+    const samples = equalizer(resample(stretched, shift, 100, SHIFT_QUALITY));
     breath?.(samples);
     const scale = samples.length / speech.samples.length;
     const at = (sample: number): number => Math.min(samples.length, Math.round(sample * scale));
