@@ -13,8 +13,8 @@ const workerEnv = z.object({
   ...serviceEnvShape,
   /** Processes of the local engine. */
   TTS_ENGINE_PROCESSES: envFields.integer(1, 64).default(Math.min(2, availableParallelism())),
-  /** Threads that encode. */
-  TTS_ENCODER_THREADS: envFields.integer(1, 64).default(Math.max(1, Math.floor(availableParallelism() / 2))),
+  /** Threads that encode; begun when there is something to encode, and behind the engine where cores are short. */
+  TTS_ENCODER_THREADS: envFields.integer(1, 64).default(Math.min(4, availableParallelism())),
   /** Generations that this process works at. */
   TTS_WORKER_CONCURRENCY: envFields.integer(1, 256).default(24),
 });

@@ -36,8 +36,11 @@ export interface TtsWorker {
   close(): Promise<void>;
 }
 
-/** Chunks given to the engine for each of its processes: one that it speaks and one that waits at its door. */
-const CHUNKS_PER_PROCESS = 2;
+/**
+ * Chunks in hand beyond those that the engine's processes speak: enough that none idles while a chunk is recorded, and
+ * no more, since what waits at the engine's door goes before the first chunk of whoever comes next.
+ */
+const CHUNKS_AT_THE_DOOR = 1;
 /** A generation's chunks at once, so that one long text does not fill every slot. */
 const CHUNKS_PER_GENERATION = 4;
 const STOP_GRACE_MS = 1_000;
@@ -53,7 +56,7 @@ const ABANDONED = {
 export async function startWorker(options: WorkerOptions): Promise<TtsWorker> {
   const { db, jobs, bus, store, engine, log, concurrency } = options;
   const encoder = createEncoderPool({ threads: options.encoderThreads });
-  const slots = options.engineProcesses * CHUNKS_PER_PROCESS;
+  const slots = options.engineProcesses + CHUNKS_AT_THE_DOOR;
   const scheduler = createChunkScheduler({ slots, slotsPerLane: Math.min(slots, CHUNKS_PER_GENERATION) });
 
   await jobs.start();
