@@ -12,7 +12,7 @@ import { OperationRefused, refusal } from './operations/refusal.ts';
 import { createHttpTransport } from './subgraphs/http-transport.ts';
 import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
-import type { CallContext } from './subgraphs/subgraph-transport.ts';
+import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transport.ts';
 import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
@@ -80,7 +80,8 @@ export function createEngine(options: EngineOptions): Engine {
       prepared,
       requestId: session.requestId,
       log,
-      fetch: async (name: string, request: Parameters<ReturnType<typeof createHttpTransport>['call']>[0]) => {
+      fetch: async (request: SubgraphRequest) => {
+        const name = request.operation.subgraph;
         const transport = calls.get(name);
         if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
         const stop = metrics.fetchDuration.startTimer({ subgraph: name });

@@ -18,7 +18,7 @@ export interface PlanExecution {
   /** Other than the prepared one for the events of a subscription. */
   plan?: QueryPlan;
   /** @throws SubgraphFailure */
-  fetch: (subgraph: string, request: SubgraphRequest) => Promise<SubgraphResponse>;
+  fetch: (request: SubgraphRequest) => Promise<SubgraphResponse>;
   requestId: string;
   log: Logger;
 }
@@ -70,8 +70,9 @@ function serviceMap({ supergraph, fetch }: PlanExecution): Record<string, GraphQ
       name,
       {
         async process({ request: { query = '', operationName, variables } }) {
-          const request = { query, operationName, variables };
-          const { data, errors } = await fetch(name, request).catch((error: unknown) => {
+          const kind = query.startsWith('mutation') ? 'mutation' : 'query';
+          const request: SubgraphRequest = { operation: { subgraph: name, kind, query, operationName }, variables };
+          const { data, errors } = await fetch(request).catch((error: unknown) => {
             if (error instanceof SubgraphFailure) return failedFetch(request, error);
             throw error;
           });

@@ -11,7 +11,7 @@ const MAX_ERRORS = 100;
  * the top of the fetch, per entity where it fetches entities.
  */
 export function failedFetch(request: SubgraphRequest, failure: SubgraphFailure): SubgraphResponse {
-  const set = selectionsOf(request.query);
+  const set = selectionsOf(request.operation.query);
   const representations = request.variables?.['representations'];
   const paths: (string | number)[][] = [];
   if (Array.isArray(representations)) {

@@ -56,8 +56,13 @@ export function createHttpTransport(
         accept: 'application/json',
         [REQUEST_ID_HEADER]: context.requestId,
         ...(identity === null ? {} : { [IDENTITY_HEADER]: identity }),
+        ...context.headers,
       },
-      body: JSON.stringify(request),
+      body: JSON.stringify({
+        query: request.operation.query,
+        operationName: request.operation.operationName,
+        variables: request.variables,
+      }),
       signal,
     });
   }

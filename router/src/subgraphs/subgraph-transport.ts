@@ -1,11 +1,17 @@
 import type { ErrorCode } from '@timbre/platform/errors';
 import type { GraphQLFormattedError } from 'graphql';
 
-/** An operation for one subgraph. */
+/** One operation for a subgraph: made once, sent many times. Its identity is stable, so that it can be a key. */
+export interface SubgraphOperation {
+  readonly subgraph: string;
+  readonly kind: 'query' | 'mutation' | 'subscription';
+  readonly query: string;
+  readonly operationName: string | undefined;
+}
+
 export interface SubgraphRequest {
-  query: string;
-  operationName?: string | undefined;
-  variables?: Readonly<Record<string, unknown>> | undefined;
+  operation: SubgraphOperation;
+  variables: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface SubgraphResponse {
@@ -18,6 +24,8 @@ export interface CallContext {
   requestId: string;
   /** The signed identity; null where none is sent (a foreign supergraph). Called anew for every call: it expires. */
   identity: () => string | null;
+  /** Propagated from the client's request; lower-case names. */
+  headers?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -117,10 +117,10 @@ async function executeEvent(event: unknown, options: SubscribeOptions): Promise<
     ...options,
     plan,
     // The primary's answer has come already: it is the event.
-    fetch: (subgraph, request): Promise<SubgraphResponse> =>
-      subgraph === primary.serviceName && request.query === primary.operation
-        ? Promise.resolve(event).then((value) => parseSubgraphResponse(subgraph, value))
-        : options.fetch(subgraph, request),
+    fetch: (request): Promise<SubgraphResponse> =>
+      request.operation.subgraph === primary.serviceName && request.operation.query === primary.operation
+        ? Promise.resolve(event).then((value) => parseSubgraphResponse(primary.serviceName, value))
+        : options.fetch(request),
   });
 }
 
