@@ -72,9 +72,9 @@ const DEFAULT_LIST_SIZE = 10;
  * @throws GraphQLError or Error where the supergraph cannot be loaded: it is no supergraph, or it
  * links a feature for security, execution or cost that the router does not know
  */
-export function createRouter(options: RouterOptions): Router {
+export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
-  const loaded = loadSupergraph(options.supergraph);
+  const loaded = await loadSupergraph(options.supergraph);
   const supergraph = {
     ...loaded,
     subgraphs: loaded.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url })),

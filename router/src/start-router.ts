@@ -44,7 +44,7 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
   const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
-  const router = createRouter({
+  const router = await createRouter({
     supergraph,
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
     limits: limitsOf(settings),

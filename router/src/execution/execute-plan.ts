@@ -37,6 +37,7 @@ type ExecutorContext = Parameters<typeof executeQueryPlan>[2];
 export async function executePlan(execution: PlanExecution): Promise<ExecutionOutcome> {
   const { supergraph, prepared, plan = prepared.plan, requestId, log } = execution;
   const { shape } = prepared;
+  const { apiSchema, supergraphSchema } = supergraph.stock();
   const result = await executeQueryPlan(
     plan,
     serviceMap(execution),
@@ -46,8 +47,8 @@ export async function executePlan(execution: PlanExecution): Promise<ExecutionOu
       operation: shape.operation,
       fragments: Object.fromEntries(shape.fragments),
     },
-    supergraph.supergraphSchema,
-    supergraph.apiSchema,
+    supergraphSchema,
+    apiSchema,
   );
 
   const shaped: Record<string, unknown> | null = result.data ?? null;

@@ -1,9 +1,9 @@
-import { operationFromDocument } from '@apollo/federation-internals';
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, visit } from 'graphql';
 import type { DocumentNode, OperationDefinitionNode } from 'graphql';
 import type { FragmentMap } from '../auth/filter-operation.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { PlanningFailure } from '../supergraph/planner-thread.ts';
 import { refusal } from './refusal.ts';
 
 /** One operation and its fragments as a document, without the variables that filtering left unused. */
@@ -20,18 +20,18 @@ export function documentOf(operation: OperationDefinitionNode, fragments: Fragme
 }
 
 /**
- * Plans a document of one operation. Synchronous work of the planner: milliseconds, for a few
- * operations much more.
+ * Plans the text of a document with one operation.
  *
- * @throws OperationRefused with OPERATION_LIMIT_EXCEEDED where the planner gives up on its size
+ * @throws OperationRefused with OPERATION_LIMIT_EXCEEDED where the planner gives up on its size, with
+ * SERVICE_UNAVAILABLE where its thread ended
  */
-export function planOperation(document: DocumentNode, { apiSchema, planner }: LoadedSupergraph): QueryPlan {
+export async function planOperation(document: string, { plan }: Pick<LoadedSupergraph, 'plan'>): Promise<QueryPlan> {
   try {
-    return planner.buildQueryPlan(operationFromDocument(apiSchema, document, { validate: false }));
+    return await plan(document);
   } catch (error) {
-    if (error instanceof Error && /exceeds .*limit/i.test(error.message)) {
-      throw refusal('OPERATION_LIMIT_EXCEEDED', `The operation is too large to be planned: ${error.message}`);
-    }
-    throw error;
+    if (!(error instanceof PlanningFailure)) throw error;
+    throw error.reason === 'limit'
+      ? refusal('OPERATION_LIMIT_EXCEEDED', `The operation is too large to be planned: ${error.message}`)
+      : refusal('SERVICE_UNAVAILABLE', 'The operation could not be planned now: try again.');
   }
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => graph.close());
 
 test('what was taken out is known in the operation that is given, whichever caches have let go of it', async () => {
-  const prepare = createPrepare(loadSupergraph(graph.supergraph), {
+  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
     cost: null,
     mayIntrospect: () => true,
@@ -37,7 +37,7 @@ test('what was taken out is known in the operation that is given, whichever cach
 
 test('large documents push one another out of the caches long before a thousand of them are there', async () => {
   const plans: string[] = [];
-  const prepare = createPrepare(loadSupergraph(graph.supergraph), {
+  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
     cost: null,
     mayIntrospect: () => true,

@@ -83,6 +83,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   const parsedDocuments = new LRUCache<string, ParsedDocument>(bySize);
   const filteredOperations = new LRUCache<string, Filtered>(bySize);
   const plans = new LRUCache<string, QueryPlan>(bySize);
+  const plannings = new Map<string, Promise<QueryPlan>>();
   const accesses = new LRUCache<string, Access>({ max });
   const accessKeys = new WeakMap<Principal, string>();
 
@@ -109,17 +110,26 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     });
   }
 
-  function planOf({ operation, fragments, key }: Filtered): QueryPlan {
+  async function planOf({ operation, key }: Filtered): Promise<QueryPlan> {
     if (operation === null) return NO_PLAN;
     const known = plans.get(key);
     onPlan?.(known === undefined ? 'miss' : 'hit');
     if (known !== undefined) return known;
-    const plan = planOperation(documentOf(operation, fragments), supergraph);
-    plans.set(key, plan);
-    return plan;
+    // Whoever asks for the same while it is being planned waits for that plan.
+    let planning = plannings.get(key);
+    if (planning === undefined) {
+      planning = planOperation(key, supergraph)
+        .then((plan) => {
+          plans.set(key, plan);
+          return plan;
+        })
+        .finally(() => plannings.delete(key));
+      plannings.set(key, planning);
+    }
+    return planning;
   }
 
-  function prepare(request: OperationRequest, principal: Principal): PreparedOperation {
+  async function prepare(request: OperationRequest, principal: Principal): Promise<PreparedOperation> {
     const mayIntrospect = options.mayIntrospect(principal);
     const parsed = remember(parsedDocuments, request.query, () =>
       parseDocument(request.query, { schema, limits, hideSuggestions: !mayIntrospect }),
@@ -145,7 +155,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       ...result.original,
       denied: result.denied,
       shape: result.shape,
-      plan: planOf(result),
+      plan: await planOf(result),
       variables,
       coercedVariables: coerced,
       estimatedCost,
@@ -154,7 +164,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
 
   return async (request, principal) => {
     try {
-      return prepare(request, principal);
+      return await prepare(request, principal);
     } catch (error) {
       // The limits bound every recursion that is known; what they miss is still the document's size.
       if (error instanceof RangeError) throw refusal('OPERATION_LIMIT_EXCEEDED', 'The operation nests too deep.');

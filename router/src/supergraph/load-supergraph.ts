@@ -1,41 +1,57 @@
 import { Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
-import { QueryPlanner } from '@apollo/query-planner';
-import { validateSchema } from 'graphql';
+import type { QueryPlan } from '@apollo/query-planner';
+import { buildSchema } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
+import { plannerThread } from './planner-thread.ts';
+import { parseQueryPlan } from './query-plan-schema.ts';
 import { splitSupergraph } from './split-supergraph.ts';
 
 /** A supergraph made ready to plan and execute on. Immutable: a new SDL makes a new one. */
 export interface LoadedSupergraph {
-  /** What clients see: no inaccessible elements, no federation machinery. */
+  /** The SHA-256 of its SDL, as hex. */
+  id: string;
+  /** What clients see: no inaccessible elements, no federation machinery; with `@defer`. */
   schema: GraphQLSchema;
-  /** The same for Apollo's planner and executor. */
-  apiSchema: Schema;
-  /** The full schema, inaccessible elements included: what subgraphs speak. */
-  supergraphSchema: GraphQLSchema;
-  planner: QueryPlanner;
+  /** Of every interface and union of the full supergraph, inaccessible ones too: the names of its object types. */
+  possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
   annotations: AnnotationTable;
   subgraphs: readonly { name: string; url: string }[];
+  /**
+   * Plans a document of one operation, in the planner's thread.
+   *
+   * @throws PlanningFailure where the operation is too large or the thread ended
+   */
+  plan: (document: string) => Promise<QueryPlan>;
+  /** Frees what the planner's thread holds of it; nothing can be planned any more. */
+  unload: () => void;
+  /** What Apollo's executor reads, made when first asked for. */
+  stock: () => { apiSchema: Schema; supergraphSchema: GraphQLSchema };
 }
 
 /**
- * @throws GraphQLError on a text that is no supergraph, or that links a feature `for: SECURITY` or
- * `for: EXECUTION` which the router does not know
+ * @throws GraphQLError or Error on a text that is no supergraph, or that links a feature `for: SECURITY` or
+ * `for: EXECUTION` which the router does not know; PlanningFailure where the planner's thread ended
  */
-export function loadSupergraph(sdl: string): LoadedSupergraph {
-  const { document, annotations } = splitSupergraph(sdl);
-  const supergraph = Supergraph.build(document);
-  const apiSchema = supergraph.apiSchema();
-  const schema = apiSchema.toGraphQLJSSchema();
-  const [problem] = validateSchema(schema);
-  if (problem !== undefined) throw problem;
+export async function loadSupergraph(sdl: string): Promise<LoadedSupergraph> {
+  const { id, apiSchema, possibleTypes, annotations, subgraphs, plan, unload } = await plannerThread().load(sdl);
+  let stock: ReturnType<LoadedSupergraph['stock']> | undefined;
   return {
-    schema,
-    apiSchema,
-    supergraphSchema: supergraph.schema.toGraphQLJSSchema(),
-    planner: new QueryPlanner(supergraph),
+    id,
+    // It has been validated where it was made.
+    schema: buildSchema(apiSchema, { assumeValid: true, assumeValidSDL: true, noLocation: true }),
+    possibleTypes,
     annotations,
-    subgraphs: supergraph.subgraphsMetadata(),
+    subgraphs,
+    plan: async (document) => parseQueryPlan(await plan(document)),
+    unload,
+    stock() {
+      if (stock === undefined) {
+        const supergraph = Supergraph.build(splitSupergraph(sdl).document);
+        stock = { apiSchema: supergraph.apiSchema(), supergraphSchema: supergraph.schema.toGraphQLJSSchema() };
+      }
+      return stock;
+    },
   };
 }

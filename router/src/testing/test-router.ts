@@ -56,7 +56,7 @@ export async function startTestRouter(
   const log = createLogger({ name: 'router', level: 'silent' });
   const metrics = createMetrics({ service: 'router' });
   const verified = issuer === undefined ? {} : { authenticate: authenticatorOf(issuer) };
-  const router = createRouter({
+  const router = await createRouter({
     supergraph: graph.supergraph,
     subgraphUrl: graph.subgraphUrl,
     identityOf: createIdentitySource(createIdentitySigner(IDENTITY_SECRET)),

@@ -1,0 +1,98 @@
+/** The thread that Apollo's parts live in; started by planner-thread.ts. */
+import { createRequire } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
+import type { Schema } from '@apollo/federation-internals';
+import { QueryPlanner } from '@apollo/query-planner';
+import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
+import { z } from 'zod';
+import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
+import { splitSupergraph } from './split-supergraph.ts';
+
+interface Loaded {
+  apiSchema: Schema;
+  planner: QueryPlanner;
+}
+
+/** Changes with anything that changes plans: it is part of the key under which they are kept elsewhere. */
+const PLANNER = `${plannerVersion()}+defer`;
+
+const supergraphs = new Map<string, Loaded>();
+
+parentPort?.on('message', (message: PlannerRequest) => {
+  if (message.kind === 'unload') {
+    supergraphs.delete(message.supergraph);
+    return;
+  }
+  let reply: PlannerReply;
+  try {
+    reply = answer(message);
+  } catch (error) {
+    reply = { kind: 'failed', request: message.request, error: errorOf(error) };
+  }
+  parentPort?.postMessage(reply, []);
+});
+
+function answer(message: Exclude<PlannerRequest, { kind: 'unload' }>): PlannerReply {
+  const { request } = message;
+  if (message.kind === 'load') {
+    return { kind: 'loaded', request, supergraph: load(message.supergraph, message.sdl) };
+  }
+  if (message.kind === 'plan') {
+    return { kind: 'planned', request, plan: plan(message.supergraph, message.document) };
+  }
+  return { kind: 'listed', request, supergraphs: [...supergraphs.keys()] };
+}
+
+function load(id: string, sdl: string): PlannerSupergraph {
+  const { document, annotations } = splitSupergraph(sdl);
+  const supergraph = Supergraph.build(document);
+  const apiSchema = supergraph.apiSchema();
+  const schema = apiSchema.toGraphQLJSSchema({ includeDefer: true });
+  const [problem] = validateSchema(schema);
+  if (problem !== undefined) throw problem;
+  const planner = new QueryPlanner(supergraph, { incrementalDelivery: { enableDefer: true } });
+  supergraphs.set(id, { apiSchema, planner });
+  return {
+    apiSchema: printSchema(schema),
+    possibleTypes: possibleTypesOf(supergraph.schema),
+    annotations,
+    subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
+    planner: PLANNER,
+  };
+}
+
+function possibleTypesOf(schema: Schema): Map<string, Set<string>> {
+  const possible = new Map<string, Set<string>>();
+  for (const type of schema.interfaceTypes()) possible.set(type.name, namesOf(type.possibleRuntimeTypes()));
+  for (const type of schema.unionTypes()) possible.set(type.name, namesOf(type.types()));
+  return possible;
+}
+
+function namesOf(types: readonly { name: string }[]): Set<string> {
+  return new Set(types.map(({ name }) => name));
+}
+
+function plan(id: string, document: string): string {
+  const loaded = supergraphs.get(id);
+  if (loaded === undefined) throw new Error(`The supergraph ${id} is not loaded.`);
+  const operation = operationFromDocument(loaded.apiSchema, parse(document, { noLocation: true }), { validate: false });
+  return JSON.stringify(loaded.planner.buildQueryPlan(operation));
+}
+
+function errorOf(error: unknown): PlannerErrorReply {
+  if (!(error instanceof Error)) return { kind: 'other', message: String(error) };
+  const { message, stack } = error;
+  if (error instanceof GraphQLError) {
+    const { code } = error.extensions;
+    return { kind: 'graphql', message, stack, ...(typeof code === 'string' ? { code } : {}) };
+  }
+  // The planner recurses as deep as the operation nests.
+  if (error instanceof RangeError) return { kind: 'limit', message: 'it nests too deep' };
+  return { kind: /exceeds .*limit/i.test(message) ? 'limit' : 'other', message, stack };
+}
+
+function plannerVersion(): string {
+  const manifest: unknown = createRequire(import.meta.url)('@apollo/query-planner/package.json');
+  return z.object({ version: z.string() }).parse(manifest).version;
+}
