@@ -16,6 +16,7 @@ import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transpor
 import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
+import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
@@ -59,11 +60,13 @@ export function createEngine(options: EngineOptions): Engine {
   const streams = new Map(
     supergraph.subgraphs.map((subgraph) => [
       subgraph.name,
-      createWsTransport(subgraph, {
-        ...options.streams,
-        log,
-        onSockets: (change) => metrics.upstreamSockets.inc(change),
-      }),
+      shareUpstream(
+        createWsTransport(subgraph, {
+          ...options.streams,
+          log,
+          onSockets: (change) => metrics.upstreamSockets.inc(change),
+        }),
+      ),
     ]),
   );
 

@@ -1,5 +1,12 @@
 import { getArgumentValues, Kind, parse, parseType, print, visit } from 'graphql';
-import type { DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import type {
+  DocumentNode,
+  FieldNode,
+  GraphQLField,
+  GraphQLSchema,
+  OperationDefinitionNode,
+  SelectionSetNode,
+} from 'graphql';
 import { isRecord } from '../demand/list-size.ts';
 
 /** A subscription that can be asked to go on after an event: which argument takes which field of the last one. */
@@ -22,37 +29,59 @@ export interface UpstreamOperation {
 
 const NAME = '__resumeAfter';
 
+/** The part that every subscription of one plan has in common. */
+interface Resumable {
+  query: string;
+  rule: ResumeRule;
+  root: FieldNode;
+  field: GraphQLField<unknown, unknown>;
+}
+
+/** By the fetch: parsing and printing for each of very many subscriptions of one plan would cost more than the rest. */
+const resumables = new WeakMap<object, Resumable | null>();
+
 /**
  * The subscription of a plan's primary fetch, such that a reconnect neither repeats nor skips
  * events where a rule says how; without a rule it is sent again as it is.
  */
 export function upstreamOperation(
-  fetch: { operation: string; variables: Readonly<Record<string, unknown>> },
+  fetch: { operation: string },
+  variables: Readonly<Record<string, unknown>>,
   rules: ResumeRules,
   { schema, coerced }: { schema: GraphQLSchema; coerced: Readonly<Record<string, unknown>> },
 ): UpstreamOperation {
-  const plain = { query: fetch.operation, variables: () => fetch.variables, saw: () => undefined };
-  const document = parse(fetch.operation, { noLocation: true });
-  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return plain;
-  const root = operation.selectionSet.selections.find(({ kind }) => kind === Kind.FIELD);
-  const rule = root?.kind === Kind.FIELD ? rules[root.name.value] : undefined;
-  if (root?.kind !== Kind.FIELD || rule === undefined) return plain;
-  const field = schema.getSubscriptionType()?.getFields()[root.name.value];
-  const argument = field?.args.find(({ name }) => name === rule.argument);
-  if (field === undefined || argument === undefined) return plain;
+  let resumable = resumables.get(fetch);
+  if (resumable === undefined) {
+    resumable = resumableOf(fetch.operation, rules, schema);
+    resumables.set(fetch, resumable);
+  }
+  if (resumable === null) return { query: fetch.operation, variables: () => variables, saw: () => undefined };
 
+  const { query, rule, root, field } = resumable;
   // The variable takes the place of the client's argument and has its value until the first event.
   let after: unknown = getArgumentValues(field, root, coerced)[rule.argument];
   const responseName = root.alias?.value ?? root.name.value;
   return {
-    query: print(withResume(document, operation, root, rule, String(argument.type))),
-    variables: () => ({ ...fetch.variables, [NAME]: after ?? null }),
+    query,
+    variables: () => ({ ...variables, [NAME]: after ?? null }),
     saw(event) {
       const data = isRecord(event) && isRecord(event['data']) ? event['data'][responseName] : undefined;
       if (isRecord(data)) after = data[NAME] ?? after;
     },
   };
+}
+
+function resumableOf(text: string, rules: ResumeRules, schema: GraphQLSchema): Resumable | null {
+  const document = parse(text, { noLocation: true });
+  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) return null;
+  const root = operation.selectionSet.selections.find(({ kind }) => kind === Kind.FIELD);
+  const rule = root?.kind === Kind.FIELD ? rules[root.name.value] : undefined;
+  if (root?.kind !== Kind.FIELD || rule === undefined) return null;
+  const field = schema.getSubscriptionType()?.getFields()[root.name.value];
+  const argument = field?.args.find(({ name }) => name === rule.argument);
+  if (field === undefined || argument === undefined) return null;
+  return { query: print(withResume(document, operation, root, rule, String(argument.type))), rule, root, field };
 }
 
 /** The document with the argument from a variable, and with the field that the variable will be taken from. */

@@ -6,10 +6,10 @@ import { executePlan } from '../execution/execute-plan.ts';
 import type { ExecutionOutcome, PlanExecution } from '../execution/execute-plan.ts';
 import { parseSubgraphResponse } from '../subgraphs/http-transport.ts';
 import type { CallContext, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
-import type { SubscriptionTransport } from '../subgraphs/ws-transport.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
 import type { ResumeRules } from './resume.ts';
+import type { SharedUpstream } from './shared-upstream.ts';
 
 /**
  * Events that wait for one client before it counts as too slow. What overflows is not dropped
@@ -19,7 +19,7 @@ export const EVENT_QUEUE_CAPACITY = 1_000;
 
 export interface SubscribeOptions extends Omit<PlanExecution, 'plan'> {
   node: SubscriptionNode;
-  upstream: SubscriptionTransport;
+  upstream: SharedUpstream;
   context: CallContext;
   principal: Principal;
   /** How subscriptions go on after the subgraph was away. */
@@ -54,21 +54,15 @@ export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
       .filter((name) => options.prepared.variables[name] !== undefined)
       .map((name) => [name, options.prepared.variables[name]]),
   );
-  const resumable = upstreamOperation({ operation: primary.operation, variables }, options.resume, {
+  const operation = upstreamOperation(primary, variables, options.resume, {
     schema: options.supergraph.schema,
     coerced: options.prepared.coercedVariables,
   });
   if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
   unsubscribe = upstream.subscribe(
-    () => ({
-      query: resumable.query,
-      operationName: primary.operationName ?? null,
-      variables: resumable.variables(),
-      extensions: { identity: context.identity(), requestId: context.requestId },
-    }),
+    { principal, operation, operationName: primary.operationName, context },
     {
       next: (event) => {
-        resumable.saw(event);
         if (queue.push(event)) return;
         fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
       },

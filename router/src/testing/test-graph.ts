@@ -88,6 +88,8 @@ const VOICES = /* GraphQL */ `
     ticks(count: Int!, after: Int! = 0): Tick
     secretTicks: Tick @requiresScopes(scopes: [["voices:read"]])
     refusedTicks: Tick
+    "Nothing until the first tick."
+    changes(after: Int! = 0): Tick
     flood: Int
   }
 `;
@@ -152,17 +154,33 @@ export async function startTestGraph(): Promise<TestGraph> {
     },
   };
 
+  const nextTick = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      waiting.add(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+
   async function* ticks(count: number, after: number, signal: AbortSignal) {
     open += 1;
     try {
       for (let sequence = after + 1; sequence <= count; sequence += 1) {
         yield { sequence };
         if (sequence === count) return;
-        await new Promise<void>((resolve) => {
-          waiting.add(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+        await nextTick(signal);
         if (signal.aborted) return;
+      }
+    } finally {
+      open -= 1;
+    }
+  }
+
+  async function* changes(after: number, signal: AbortSignal) {
+    open += 1;
+    try {
+      for (let sequence = after + 1; ; sequence += 1) {
+        await nextTick(signal);
+        if (signal.aborted) return;
+        yield { sequence };
       }
     } finally {
       open -= 1;
@@ -193,6 +211,10 @@ export async function startTestGraph(): Promise<TestGraph> {
       },
       secretTicks: {
         subscribe: (_: unknown, __: unknown, { signal }: RequestContext) => ticks(1_000_000, 0, signal),
+        resolve: (tick: unknown) => tick,
+      },
+      changes: {
+        subscribe: (_: unknown, { after }: { after: number }, { signal }: RequestContext) => changes(after, signal),
         resolve: (tick: unknown) => tick,
       },
       refusedTicks: {
