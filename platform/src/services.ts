@@ -88,6 +88,12 @@ export async function openStorage(env: ServicesEnv, log: Logger): Promise<Pick<S
   return { store, media: createMediaHandler({ store, signer, log }) };
 }
 
+/** A cache that processes share, for who needs nothing else of Redis. Closing it closes the connection. */
+export async function openSharedCache(url: string, log: Logger): Promise<Cache> {
+  const redis = await openRedis(url, log);
+  return { ...(await openRedisCache(redis, log)), close: async () => redis.disconnect() };
+}
+
 async function openRedisCache(redis: Redis, log: Logger): Promise<Cache> {
   const { createRedisCache } = await import('./cache/redis-cache.ts');
   return createRedisCache({ redis, log });

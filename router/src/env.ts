@@ -26,6 +26,7 @@ Environment, in both cases:
   SUBGRAPH_URL_<NAME>   the address of a subgraph, instead of the supergraph's
   AUTH_ISSUER           exact issuer of the tokens to trust; AUTH_AUDIENCE must be set with it
   AUTH_JWKS_URL         its keys; found by OpenID discovery otherwise
+  REDIS_URL             where query plans are kept for other routers, too
   LOG_LEVEL             fatal, error, warn, info (default), debug, trace, silent
 
 For Timbre's own graph:
@@ -48,6 +49,7 @@ interface CommonSettings {
   port: number;
   logLevel: z.output<typeof envFields.logLevel>;
   issuer: TokenIssuer | null;
+  redisUrl: string | null;
   /** By the name in upper case, everything but letters and digits as `_`. */
   subgraphUrls: Readonly<Record<string, string>>;
   maxCost: number | null;
@@ -84,6 +86,7 @@ const commonShape = {
   AUTH_ISSUER: envFields.text.optional(),
   AUTH_AUDIENCE: envFields.text.optional(),
   AUTH_JWKS_URL: envFields.url.optional(),
+  REDIS_URL: envFields.redisUrl.optional(),
 };
 
 const openEnv = z.object(commonShape);
@@ -138,6 +141,7 @@ function common(
     port: flags.counts.port ?? env.PORT,
     logLevel: env.LOG_LEVEL,
     issuer: issuerOf(env),
+    redisUrl: env.REDIS_URL ?? null,
     subgraphUrls: subgraphUrlsOf(source),
     maxCost: flags.counts['max-cost'] ?? null,
     maxDepth: flags.counts['max-depth'] ?? null,

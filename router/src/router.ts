@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Cache } from '@timbre/platform/cache/cache';
 import type { Logger } from '@timbre/platform/logger';
 import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
@@ -45,6 +46,8 @@ export interface RouterOptions {
   /** Events that may wait for one client; default 1,000. */
   eventQueueCapacity?: number;
   keepAliveMs?: number;
+  /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
+  planCache?: Cache;
   log: Logger;
   /** Where the router's metrics are registered; default one of its own. */
   registry?: Registry;
@@ -74,7 +77,9 @@ const DEFAULT_LIST_SIZE = 10;
  */
 export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
-  const loaded = await loadSupergraph(options.supergraph);
+  const loaded = await loadSupergraph(options.supergraph, {
+    sharedPlans: options.planCache === undefined ? undefined : { cache: options.planCache, log },
+  });
   const supergraph = {
     ...loaded,
     subgraphs: loaded.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url })),

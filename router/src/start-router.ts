@@ -11,6 +11,7 @@ import { createIdentitySigner } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openSharedCache } from '@timbre/platform/services';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
 import { createUrlSigner } from '@timbre/platform/storage/url-signer';
@@ -44,6 +45,8 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
   const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
+  const planCache = settings.redisUrl === null ? null : await openSharedCache(settings.redisUrl, log);
+
   const router = await createRouter({
     supergraph,
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
@@ -52,6 +55,7 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
     authenticate,
     log,
     registry: metrics.registry,
+    ...(planCache === null ? {} : { planCache }),
     ...policiesOf(settings, verify),
   });
 
@@ -78,7 +82,7 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
     async close(options) {
       draining = true;
       await server.close(options);
-      await Promise.all([router.close(), resolver?.close()]);
+      await Promise.all([router.close(), resolver?.close(), planCache?.close()]);
     },
   };
 }

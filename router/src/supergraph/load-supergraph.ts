@@ -1,11 +1,14 @@
 import { Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
 import type { QueryPlan } from '@apollo/query-planner';
+import type { Cache } from '@timbre/platform/cache/cache';
+import type { Logger } from '@timbre/platform/logger';
 import { buildSchema } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
 import { plannerThread } from './planner-thread.ts';
 import { parseQueryPlan } from './query-plan-schema.ts';
+import { sharePlans } from './shared-plans.ts';
 import { splitSupergraph } from './split-supergraph.ts';
 
 /** A supergraph made ready to plan and execute on. Immutable: a new SDL makes a new one. */
@@ -30,12 +33,18 @@ export interface LoadedSupergraph {
   stock: () => { apiSchema: Schema; supergraphSchema: GraphQLSchema };
 }
 
+export interface LoadOptions {
+  /** Where plans are kept for other processes, too. */
+  sharedPlans?: { cache: Cache; log: Logger } | undefined;
+}
+
 /**
  * @throws GraphQLError or Error on a text that is no supergraph, or that links a feature `for: SECURITY` or
  * `for: EXECUTION` which the router does not know; PlanningFailure where the planner's thread ended
  */
-export async function loadSupergraph(sdl: string): Promise<LoadedSupergraph> {
-  const { id, apiSchema, possibleTypes, annotations, subgraphs, plan, unload } = await plannerThread().load(sdl);
+export async function loadSupergraph(sdl: string, { sharedPlans }: LoadOptions = {}): Promise<LoadedSupergraph> {
+  const loaded = await plannerThread().load(sdl);
+  const { id, apiSchema, possibleTypes, annotations, subgraphs, planner, plan, unload } = loaded;
   let stock: ReturnType<LoadedSupergraph['stock']> | undefined;
   return {
     id,
@@ -44,7 +53,10 @@ export async function loadSupergraph(sdl: string): Promise<LoadedSupergraph> {
     possibleTypes,
     annotations,
     subgraphs,
-    plan: async (document) => parseQueryPlan(await plan(document)),
+    plan:
+      sharedPlans === undefined
+        ? async (document) => parseQueryPlan(await plan(document))
+        : sharePlans(plan, { ...sharedPlans, scope: `${planner}:${id}` }),
     unload,
     stock() {
       if (stock === undefined) {

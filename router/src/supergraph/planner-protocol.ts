@@ -11,8 +11,8 @@ export type PlannerRequest =
   | { kind: 'list'; request: number };
 
 const plannerErrorSchema = z.object({
-  /** `limit`: the planner gives up on the operation's size. */
-  kind: z.enum(['graphql', 'limit', 'other']),
+  /** `limit`: the planner gives up on the operation's size. `unsupported`: it does not plan operations of the kind. */
+  kind: z.enum(['graphql', 'limit', 'unsupported', 'other']),
   message: z.string(),
   code: z.string().optional(),
   stack: z.string().optional(),

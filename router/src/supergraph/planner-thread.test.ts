@@ -73,6 +73,14 @@ describe('a plan', () => {
     expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(json));
   });
 
+  test('of a subscription with @defer is none', async () => {
+    const { plan } = await thread.load(supergraph());
+    await expect(plan('subscription { users { id ... @defer { age } } }')).rejects.toMatchObject({
+      name: 'PlanningFailure',
+      reason: 'unsupported',
+    });
+  });
+
   test.each([
     ['{}', 'QueryPlan'],
     ['null', 'expected object'],

@@ -6,8 +6,11 @@ import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph
 
 /** The planner gave no plan. */
 export class PlanningFailure extends Error {
-  /** `limit`: it gave up on the operation's size. `lost`: its thread ended, out of memory perhaps; another takes over. */
-  readonly reason: 'limit' | 'lost';
+  /**
+   * `limit`: it gave up on the operation's size. `unsupported`: it does not plan operations of the kind.
+   * `lost`: its thread ended, out of memory perhaps; another takes over.
+   */
+  readonly reason: 'limit' | 'unsupported' | 'lost';
 
   constructor(reason: PlanningFailure['reason'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
@@ -177,7 +180,7 @@ function lost(cause?: unknown): PlanningFailure {
 }
 
 function toError({ kind, message, code, stack }: PlannerErrorReply): Error {
-  if (kind === 'limit') return new PlanningFailure('limit', message);
+  if (kind === 'limit' || kind === 'unsupported') return new PlanningFailure(kind, message);
   const error =
     kind === 'graphql'
       ? new GraphQLError(message, { extensions: code === undefined ? {} : { code } })

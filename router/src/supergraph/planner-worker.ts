@@ -89,7 +89,10 @@ function errorOf(error: unknown): PlannerErrorReply {
   }
   // The planner recurses as deep as the operation nests.
   if (error instanceof RangeError) return { kind: 'limit', message: 'it nests too deep' };
-  return { kind: /exceeds .*limit/i.test(message) ? 'limit' : 'other', message, stack };
+  // The planner has no codes.
+  if (/exceeds .*limit/i.test(message)) return { kind: 'limit', message };
+  if (message.endsWith('is not supported on subscriptions')) return { kind: 'unsupported', message };
+  return { kind: 'other', message, stack };
 }
 
 function plannerVersion(): string {
