@@ -6,6 +6,7 @@ import { createLocalEngine, type LocalEngine } from '@timbre/speech/local/local-
 import { CommandError, runCommand } from '../run-command.ts';
 import { readSpeakers, type Speaker } from './clone-speakers.ts';
 import { CLONE_TEXT } from './clone-text.ts';
+import { aligned } from './table.ts';
 
 /** Of voiced frames, on both sides of every distance; less is said so. */
 const LEAST_SPEECH_SECONDS = 15;
@@ -143,10 +144,4 @@ function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-}
-
-/** Columns as wide as their widest cell. */
-function aligned(rows: readonly string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  ')).join('\n');
 }

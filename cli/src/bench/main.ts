@@ -11,6 +11,10 @@ const BENCHES: Record<string, Bench> = {
     measures: 'how close clones come to their speakers: --speakers DIR (files SPEAKER-…-N.flac, ten of each)',
     load: () => import('./clone.ts'),
   },
+  router: {
+    measures: 'our router beside other gateways and a floor: CPU per request, requests/s, p50, p99, memory',
+    load: () => import('./router.ts'),
+  },
   speech: {
     measures: 'speech through the whole graph at 1, 4 and 16 generations at once: throughput, first audio, CPU',
     load: () => import('./speech.ts'),

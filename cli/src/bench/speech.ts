@@ -9,7 +9,7 @@ import { GenerationByIdDocument, MeDocument, ModelsDocument, VoiceLibraryDocumen
 import { grantTo } from '../grant/grant-to.ts';
 import { CommandError, runCommand } from '../run-command.ts';
 import { startSystem, type RunningSystem } from '../start/start-system.ts';
-import { cpuSeconds } from './cpu-time.ts';
+import { cpuSeconds } from './process-usage.ts';
 import { quantile } from './quantile.ts';
 import { speechText } from './speech-text.ts';
 

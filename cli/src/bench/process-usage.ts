@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Linux counts CPU time in ticks of 10 ms (USER_HZ, proc(5)). */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * CPU seconds, user and system, that a process and its living descendants have used; null where there is no `/proc`.
+ */
+export function cpuSeconds(pid: number): number | null {
+  const family = familyOf(pid);
+  return family && [...family.values()].reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;
+}
+
+/** Resident now, bytes, of a process and its living descendants; null where there is no `/proc`. */
+export function residentBytes(pid: number): number | null {
+  return memoryOf(pid, 'VmRSS');
+}
+
+/** The sum of what each of them had resident at its own highest. */
+export function peakResidentBytes(pid: number): number | null {
+  return memoryOf(pid, 'VmHWM');
+}
+
+function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number | null {
+  const family = familyOf(pid);
+  if (!family) return null;
+  const line = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm');
+  return [...family.keys()].reduce((sum, member) => {
+    const kilobytes = line.exec(readProc(member, 'status') ?? '')?.[1];
+    return sum + Number(kilobytes ?? 0) * 1024;
+  }, 0);
+}
+
+/** A process and its living descendants, with the ticks of each. */
+function familyOf(pid: number): Map<number, number> | null {
+  const table = readProcessTable();
+  if (!table) return null;
+  const family = new Set([pid]);
+  // A child's pid may be smaller than its parent's after a wrap-around: repeat until nothing is added.
+  for (let size = 0; size !== family.size;) {
+    size = family.size;
+    for (const [child, { parent }] of table) if (family.has(parent)) family.add(child);
+  }
+  return new Map([...family].map((member) => [member, table.get(member)?.ticks ?? 0]));
+}
+
+function readProcessTable(): Map<number, { parent: number; ticks: number }> | null {
+  try {
+    const table = new Map<number, { parent: number; ticks: number }>();
+    for (const entry of readdirSync('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const stat = readProc(Number(entry), 'stat');
+      // The name, in parentheses, may hold anything; what follows it is fixed: state, ppid, …, utime (12th), stime (13th).
+      const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (fields)
+        table.set(Number(entry), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+    }
+    return table;
+  } catch {
+    return null;
+  }
+}
+
+/** A process may end between the listing and the look at it. */
+function readProc(pid: number, file: 'stat' | 'status'): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return null;
+  }
+}
