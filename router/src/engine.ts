@@ -3,9 +3,9 @@ import { isAppError, isErrorCode } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
 import type { GraphQLError } from 'graphql';
 import type { Principal } from './auth/principal.ts';
-import { executePlan } from './execution/execute-plan.ts';
-import type { ExecutionOutcome } from './execution/execute-plan.ts';
 import { internalError } from './execution/client-errors.ts';
+import { executeOperation } from './execution/execute-operation.ts';
+import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
 import { OperationRefused, refusal } from './operations/refusal.ts';
@@ -26,6 +26,8 @@ export interface Session {
   principal: Principal;
   requestId: string;
   signal?: AbortSignal | undefined;
+  /** The client reads what is delivered later; default false: everything comes at once. */
+  incremental?: boolean;
 }
 
 /** What the transports run operations on. */
@@ -76,14 +78,11 @@ export function createEngine(options: EngineOptions): Engine {
     identity: () => identityOf?.(principal) ?? null,
   });
 
-  const executionOf = (prepared: PreparedOperation, session: Session) => {
+  const executionOf = (prepared: PreparedOperation, session: Session): Execution => {
     const context = contextOf(session);
     return {
-      supergraph,
-      prepared,
-      requestId: session.requestId,
-      log,
-      fetch: async (request: SubgraphRequest) => {
+      ...prepared,
+      call: async (request: SubgraphRequest) => {
         const name = request.operation.subgraph;
         const transport = calls.get(name);
         if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
@@ -107,7 +106,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   const execute: Engine['execute'] = async (prepared, session) => {
     try {
-      return await executePlan(executionOf(prepared, session));
+      return await executeOperation(executionOf(prepared, session));
     } catch (error) {
       log.error({ err: error, requestId: session.requestId }, 'an operation could not be executed');
       return { data: null, errors: [internalError(session.requestId)] };
@@ -118,7 +117,8 @@ export function createEngine(options: EngineOptions): Engine {
     execute,
     async prepare(request, session) {
       try {
-        return await prepare(request, session.principal);
+        const { principal, incremental = false } = session;
+        return await prepare(request, { principal, incremental });
       } catch (error) {
         if (error instanceof OperationRefused) {
           metrics.refusals.inc({ code: codeOf(error.errors[0]) });
@@ -129,17 +129,19 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     subscribe(prepared, session) {
-      const { node } = prepared.plan;
-      if (node?.kind !== 'Subscription') return execute(prepared, session);
-      const upstream = streams.get(node.primary.serviceName);
-      if (upstream === undefined) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${node.primary.serviceName}".`);
+      const { primary } = prepared.executable.plan;
+      if (primary === null) return execute(prepared, session);
+      const upstream = streams.get(primary.operation.subgraph);
+      if (upstream === undefined) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${primary.operation.subgraph}".`);
       return subscribeOperation({
-        ...executionOf(prepared, session),
-        node,
+        execution: executionOf(prepared, session),
+        primary,
+        schema: supergraph.schema,
         upstream,
         resume: options.resume,
         context: contextOf(session),
         principal: session.principal,
+        log,
         ...(options.eventQueueCapacity === undefined ? {} : { capacity: options.eventQueueCapacity }),
       });
     },

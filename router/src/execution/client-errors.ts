@@ -1,43 +1,62 @@
-import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError } from 'graphql';
+import type { GraphQLFormattedError } from 'graphql';
+import { clientPath } from './client-path.ts';
+import type { CompletionError } from './complete-response.ts';
+import type { Data } from './data.ts';
+import type { Path } from './places.ts';
+import type { ObjectShape } from './response-shape.ts';
 
-type Path = readonly (string | number)[];
+/** Of a subgraph's error: what its operators may know and clients may not. */
+const PRIVATE_EXTENSIONS: ReadonlySet<string> = new Set(['serviceName', 'stacktrace', 'exception', 'http']);
 
-/** What of a subgraph's error is for developers of the subgraph only. */
-const PRIVATE_EXTENSIONS = new Set(['stacktrace', 'exception', 'serviceName', 'http']);
-
-export interface ClientErrorOptions {
-  data: Readonly<Record<string, unknown>> | null | undefined;
-  requestId: string;
-  log: Logger;
+/** An error that a fetch brought, or of a fetch that failed. */
+export interface FetchError {
+  error: Pick<GraphQLFormattedError, 'message' | 'extensions'>;
+  subgraph: string;
+  /** Under the names of the plan; null where it has no place. */
+  path: Path | null;
 }
 
 /**
- * The errors of an execution as clients are told them: a subgraph's message and extensions pass
- * (the name of the subgraph as `extensions.service`), paths are in the client's terms, and what went
- * wrong in the executor itself is masked and logged.
+ * The errors of an execution as clients are told them: a subgraph's message and extensions pass (the name of the
+ * subgraph as `extensions.service`), paths are in the client's terms, and a null that a subgraph has explained is
+ * not explained once more.
  */
-export function clientErrors(errors: readonly unknown[], options: ClientErrorOptions): GraphQLError[] {
+export function clientErrors(
+  shape: ObjectShape,
+  data: Data,
+  fetchErrors: readonly FetchError[],
+  completionErrors: readonly CompletionError[],
+): GraphQLError[] {
   const told = new Map<string, GraphQLError>();
-  for (const error of errors) {
-    const clientError = toClientError(error, options);
-    const key = JSON.stringify([clientError.message, clientError.path, clientError.extensions['code']]);
-    if (!told.has(key)) told.set(key, clientError);
+  const tell = (message: string, path: Path | null, extensions: Record<string, unknown>) => {
+    const key = JSON.stringify([message, path, extensions['code']]);
+    if (!told.has(key)) told.set(key, new GraphQLError(message, { path, extensions }));
+  };
+  for (const { kind, message, path } of completionErrors) {
+    if (kind === 'unauthorized') tell(message, path, { code: 'UNAUTHORIZED_FIELD_OR_TYPE' });
+  }
+  const explained: Path[] = [];
+  for (const { error, subgraph, path } of fetchErrors) {
+    const place = path === null ? null : clientPath(shape, data, path);
+    if (place !== null) explained.push(place);
+    tell(error.message, place === null || place.length === 0 ? null : place, publicExtensions(error, subgraph));
+  }
+  for (const { kind, message, path } of completionErrors) {
+    if (kind === 'invalid' && !explained.some((place) => isAround(place, path) || isAround(path, place))) {
+      tell(message, path, { code: 'INTERNAL_SERVER_ERROR' });
+    }
   }
   return [...told.values()];
 }
 
-function toClientError(error: unknown, { data, requestId, log }: ClientErrorOptions): GraphQLError {
-  const service = error instanceof GraphQLError ? error.extensions['serviceName'] : undefined;
-  if (!(error instanceof GraphQLError) || typeof service !== 'string') {
-    log.error({ err: error, requestId }, 'the execution of a plan failed');
-    return internalError(requestId);
-  }
-  const extensions = Object.fromEntries(
-    Object.entries(error.extensions).filter(([name]) => !PRIVATE_EXTENSIONS.has(name)),
-  );
-  const path = error.path === undefined ? null : pathOfClient(error.path, data);
-  return new GraphQLError(error.message, { path, extensions: { ...extensions, service } });
+function publicExtensions({ extensions = {} }: FetchError['error'], subgraph: string): Record<string, unknown> {
+  const shown = Object.entries(extensions).filter(([name]) => !PRIVATE_EXTENSIONS.has(name));
+  return { code: 'DOWNSTREAM_SERVICE_ERROR', ...Object.fromEntries(shown), service: subgraph };
+}
+
+function isAround(outer: Path, inner: Path): boolean {
+  return outer.length <= inner.length && outer.every((step, index) => step === inner[index]);
 }
 
 export function internalError(requestId: string, path: Path | null = null): GraphQLError {
@@ -45,16 +64,4 @@ export function internalError(requestId: string, path: Path | null = null): Grap
     path,
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
   });
-}
-
-/** A fetch also asks for keys and required fields: an error at one of those is one of the object around it. */
-function pathOfClient(path: Path, data: ClientErrorOptions['data']): Path | null {
-  const known: (string | number)[] = [];
-  let value: unknown = data;
-  for (const step of path) {
-    if (typeof value === 'object' && value !== null && !(step in value)) break;
-    known.push(step);
-    value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : null;
-  }
-  return known.length === 0 ? null : known;
 }

@@ -3,6 +3,7 @@ import type { DocumentNode, FragmentDefinitionNode, GraphQLSchema, OperationDefi
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import { measureOperations } from '../limits/measure-operation.ts';
 import { scanDocument } from '../limits/scan-document.ts';
+import { hasDefer } from './defers.ts';
 import { refusal, refusalOf } from './refusal.ts';
 
 /** A document that is within the limits and valid on the schema. */
@@ -11,6 +12,7 @@ export interface ParsedDocument {
   document: DocumentNode;
   operations: readonly OperationDefinitionNode[];
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  hasDefer: boolean;
 }
 
 export interface ParseOptions {
@@ -44,7 +46,7 @@ export function parseDocument(text: string, { schema, limits, hideSuggestions }:
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
     if (definition.kind === Kind.OPERATION_DEFINITION) operations.push(definition);
   }
-  return { text, document, operations, fragments };
+  return { text, document, operations, fragments, hasDefer: hasDefer(document) };
 }
 
 function parseWithin(text: string, limits: OperationLimits): DocumentNode {

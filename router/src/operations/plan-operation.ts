@@ -1,23 +1,7 @@
 import type { QueryPlan } from '@apollo/query-planner';
-import { Kind, visit } from 'graphql';
-import type { DocumentNode, OperationDefinitionNode } from 'graphql';
-import type { FragmentMap } from '../auth/filter-operation.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { PlanningFailure } from '../supergraph/planner-thread.ts';
 import { refusal } from './refusal.ts';
-
-/** One operation and its fragments as a document, without the variables that filtering left unused. */
-export function documentOf(operation: OperationDefinitionNode, fragments: FragmentMap): DocumentNode {
-  const used = new Set<string>();
-  const collect = { Variable: (node: { name: { value: string } }) => void used.add(node.name.value) };
-  visit(operation.selectionSet, collect);
-  for (const directive of operation.directives ?? []) visit(directive, collect);
-  for (const fragment of fragments.values()) visit(fragment, collect);
-  const variableDefinitions = (operation.variableDefinitions ?? []).filter(({ variable }) =>
-    used.has(variable.name.value),
-  );
-  return { kind: Kind.DOCUMENT, definitions: [{ ...operation, variableDefinitions }, ...fragments.values()] };
-}
 
 /**
  * Plans the text of a document with one operation.

@@ -1,23 +1,27 @@
-import type { QueryPlan } from '@apollo/query-planner';
-import { getVariableValues, print } from 'graphql';
-import type { FieldNode, OperationDefinitionNode } from 'graphql';
+import { getVariableValues } from 'graphql';
+import type { OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { accessKey, createAccess } from '../auth/access.ts';
 import type { Access } from '../auth/access.ts';
 import { filterOperation } from '../auth/filter-operation.ts';
-import type { FilteredOperation, FragmentMap } from '../auth/filter-operation.ts';
+import type { FilteredOperation } from '../auth/filter-operation.ts';
 import type { Principal } from '../auth/principal.ts';
-import { withTypeAliases } from '../auth/shaping-document.ts';
-import { estimateCost } from '../demand/estimate-cost.ts';
+import { createCostEstimate } from '../demand/cost-estimate.ts';
+import type { CostEstimate } from '../demand/cost-estimate.ts';
+import { makeExecutable } from '../execution/executable-operation.ts';
+import type { ExecutableOperation } from '../execution/executable-operation.ts';
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { checkConditions } from './conditions.ts';
+import { deferConditions, labelDefers, withoutDefer } from './defers.ts';
+import type { LabeledOperation } from './defers.ts';
+import { createDocumentCache, remember } from './document-cache.ts';
 import { usesIntrospection } from './introspection.ts';
 import { parseDocument, selectOperation } from './parse-document.ts';
 import type { ParsedDocument } from './parse-document.ts';
-import { documentOf, planOperation } from './plan-operation.ts';
+import { createPlans } from './plans.ts';
+import { createSourceOf } from './planning-document.ts';
 import { refusal, refusalOf } from './refusal.ts';
-import type { OperationRefused } from './refusal.ts';
 
 /** What a client sends, by whatever transport; its shape has been checked, nothing else. */
 export interface OperationRequest {
@@ -29,11 +33,7 @@ export interface OperationRequest {
 /** Ready to be executed for one principal and one set of variables. */
 export interface PreparedOperation {
   operation: OperationDefinitionNode;
-  fragments: FragmentMap;
-  denied: ReadonlySet<FieldNode>;
-  /** What the response is shaped by: the original operation, with type aliases where fields were taken out. */
-  shape: { operation: OperationDefinitionNode; fragments: FragmentMap; typeAlias: string };
-  plan: QueryPlan;
+  executable: ExecutableOperation;
   /** As they were sent: subgraphs coerce them by their own schema. */
   variables: Readonly<Record<string, unknown>>;
   /** By the supergraph's schema, defaults included. */
@@ -52,40 +52,37 @@ export interface PrepareOptions {
   onPlan?: (outcome: 'hit' | 'miss') => void;
 }
 
-export type Prepare = (request: OperationRequest, principal: Principal) => Promise<PreparedOperation>;
-
-interface Filtered extends FilteredOperation {
-  /** What was filtered. Of the same parse as `denied`, whose members are known by identity. */
-  original: { operation: OperationDefinitionNode; fragments: FragmentMap };
-  shape: PreparedOperation['shape'];
-  /** The filtered document as text: what plans are remembered by. */
-  key: string;
+export interface PrepareContext {
+  principal: Principal;
+  /** Whether the client reads what is delivered later; where it does not, nothing is deferred. */
+  incremental: boolean;
 }
 
-const NO_PLAN: QueryPlan = { kind: 'QueryPlan' };
-/**
- * Of each cache. A parsed document of nothing but short tokens takes 130 bytes a character: what anybody may send must
- * not fill the heap.
- */
-const MAX_CACHED_CHARACTERS = 1_000_000;
+export type Prepare = (request: OperationRequest, context: PrepareContext) => Promise<PreparedOperation>;
+
+/** What is known of an operation for everybody who may see the same of it, whatever the variables. */
+interface Recipe extends LabeledOperation {
+  filtered: FilteredOperation;
+  estimate: CostEstimate;
+  /** Null until it has been planned. */
+  executable: ExecutableOperation | null;
+}
 
 /**
- * The one way from a document to a plan, for every transport: limits → validation → authorization →
+ * The one way from a document to something executable, for every transport: limits → validation → authorization →
  * cost → plan. What depends on the principal is remembered by what the principal may see, and plans
  * by the filtered document: by the original, an anonymous caller would be served an authenticated
  * caller's plan.
  */
 export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOptions): Prepare {
   const { schema, annotations } = supergraph;
-  const { limits, cost, cacheSize = 1_000, onPlan } = options;
-  const max = cacheSize;
-  const bySize = { max, maxSize: MAX_CACHED_CHARACTERS, sizeCalculation: sizeOf };
-  const parsedDocuments = new LRUCache<string, ParsedDocument>(bySize);
-  const filteredOperations = new LRUCache<string, Filtered>(bySize);
-  const plans = new LRUCache<string, QueryPlan>(bySize);
-  const plannings = new Map<string, Promise<QueryPlan>>();
-  const accesses = new LRUCache<string, Access>({ max });
+  const { limits, cost, cacheSize = 1_000 } = options;
+  const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
+  const recipes = createDocumentCache<Recipe>(cacheSize);
+  const accesses = new LRUCache<string, Access>({ max: cacheSize });
   const accessKeys = new WeakMap<Principal, string>();
+  const sourceOf = createSourceOf(schema, supergraph.names);
+  const plans = createPlans(supergraph, { sourceOf, cacheSize, onPlan: options.onPlan });
 
   function accessOf(principal: Principal): Access {
     let key = accessKeys.get(principal);
@@ -96,41 +93,38 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     return remember(accesses, key, () => createAccess(principal, supergraph));
   }
 
-  function filtered(parsed: ParsedDocument, operation: OperationDefinitionNode, access: Access): Filtered {
-    const key = JSON.stringify([access.key, operation.name?.value ?? '', parsed.text]);
-    return remember(filteredOperations, key, () => {
-      const result = filterOperation(operation, parsed.fragments, schema, access);
-      let typeAlias = '__runtimeType';
-      while (parsed.text.includes(typeAlias)) typeAlias += '_';
-      const original = { operation, fragments: parsed.fragments };
-      const shape =
-        result.denied.size === 0 ? original : withTypeAliases(operation, parsed.fragments, schema, typeAlias);
-      const text = result.operation === null ? '' : print(documentOf(result.operation, result.fragments));
-      return { ...result, original, shape: { ...shape, typeAlias }, key: text };
+  function recipeOf(
+    parsed: ParsedDocument,
+    operation: OperationDefinitionNode,
+    coerced: Readonly<Record<string, unknown>>,
+    { principal, incremental }: PrepareContext,
+  ): Recipe {
+    const access = accessOf(principal);
+    const defers = parsed.hasDefer ? deferConditions(operation, parsed.fragments, incremental ? coerced : null) : '';
+    const key = `${access.key}\n${operation.name?.value ?? ''}\n${defers}\n${parsed.text}`;
+    return remember(recipes, key, () => {
+      const labeled = !parsed.hasDefer
+        ? { operation, fragments: parsed.fragments, labels: new Map() }
+        : incremental
+          ? labelDefers(operation, parsed.fragments, coerced)
+          : withoutDefer(operation, parsed.fragments);
+      const filtered = filterOperation(labeled.operation, labeled.fragments, schema, access);
+      const input = { ...filtered, schema, annotations, defaultListSize: cost?.defaultListSize ?? 0 };
+      return { ...labeled, filtered, estimate: createCostEstimate(input), executable: null };
     });
   }
 
-  async function planOf({ operation, key }: Filtered): Promise<QueryPlan> {
-    if (operation === null) return NO_PLAN;
-    const known = plans.get(key);
-    onPlan?.(known === undefined ? 'miss' : 'hit');
-    if (known !== undefined) return known;
-    // Whoever asks for the same while it is being planned waits for that plan.
-    let planning = plannings.get(key);
-    if (planning === undefined) {
-      planning = planOperation(key, supergraph)
-        .then((plan) => {
-          plans.set(key, plan);
-          return plan;
-        })
-        .finally(() => plannings.delete(key));
-      plannings.set(key, planning);
-    }
-    return planning;
+  async function executableOf(recipe: Recipe): Promise<ExecutableOperation> {
+    if (recipe.executable !== null) return recipe.executable;
+    const { filtered, operation, fragments, labels: deferLabels } = recipe;
+    const plan = await plans.planOf(filtered);
+    const { denied } = filtered;
+    recipe.executable ??= makeExecutable({ schema, operation, fragments, denied, plan, sourceOf, deferLabels });
+    return recipe.executable;
   }
 
-  async function prepare(request: OperationRequest, principal: Principal): Promise<PreparedOperation> {
-    const mayIntrospect = options.mayIntrospect(principal);
+  async function prepare(request: OperationRequest, context: PrepareContext): Promise<PreparedOperation> {
+    const mayIntrospect = options.mayIntrospect(context.principal);
     const parsed = remember(parsedDocuments, request.query, () =>
       parseDocument(request.query, { schema, limits, hideSuggestions: !mayIntrospect }),
     );
@@ -139,32 +133,29 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       throw refusal('INTROSPECTION_DISABLED', 'Introspection is not allowed here.');
     }
     const variables = request.variables ?? {};
-    const coerced = coerce(supergraph, operation, variables);
-    checkConditions(operation, parsed.fragments, coerced);
+    const coercedVariables = coerce(supergraph, operation, variables);
+    checkConditions(operation, parsed.fragments, coercedVariables);
 
-    const result = filtered(parsed, operation, accessOf(principal));
+    const recipe = recipeOf(parsed, operation, coercedVariables, context);
     let estimatedCost: number | null = null;
     if (cost !== null) {
-      const { defaultListSize, maximum } = cost;
-      const input = { fragments: result.fragments, schema, annotations, variables: coerced, defaultListSize };
-      estimatedCost = result.operation === null ? 0 : estimateCost({ ...input, operation: result.operation });
-      if (estimatedCost > maximum) throw tooExpensive(estimatedCost, maximum);
+      estimatedCost = recipe.estimate(coercedVariables);
+      if (estimatedCost > cost.maximum) {
+        throw refusal(
+          'COST_ESTIMATED_TOO_EXPENSIVE',
+          `The operation could cost ${estimatedCost} points; at most ${cost.maximum} are allowed.`,
+          { cost: { estimated: estimatedCost, max: cost.maximum } },
+        );
+      }
     }
-    return {
-      // Not `parsed`'s: that may be a later parse of the same text, the earlier one having left its cache.
-      ...result.original,
-      denied: result.denied,
-      shape: result.shape,
-      plan: await planOf(result),
-      variables,
-      coercedVariables: coerced,
-      estimatedCost,
-    };
+    if (recipe.executable !== null) options.onPlan?.('hit');
+    const executable = recipe.executable ?? (await executableOf(recipe));
+    return { operation: recipe.operation, executable, variables, coercedVariables, estimatedCost };
   }
 
-  return async (request, principal) => {
+  return async (request, context) => {
     try {
-      return await prepare(request, principal);
+      return await prepare(request, context);
     } catch (error) {
       // The limits bound every recursion that is known; what they miss is still the document's size.
       if (error instanceof RangeError) throw refusal('OPERATION_LIMIT_EXCEEDED', 'The operation nests too deep.');
@@ -183,25 +174,4 @@ function coerce(
   });
   if (coerced !== undefined) return coerced;
   throw refusalOf('BAD_USER_INPUT', errors ?? []);
-}
-
-function tooExpensive(estimated: number, maximum: number): OperationRefused {
-  return refusal(
-    'COST_ESTIMATED_TOO_EXPENSIVE',
-    `The operation could cost ${estimated} points; at most ${maximum} are allowed.`,
-    { cost: { estimated, max: maximum } },
-  );
-}
-
-function remember<V extends object>(cache: LRUCache<string, V>, key: string, make: () => V): V {
-  let value = cache.get(key);
-  if (value === undefined) {
-    value = make();
-    cache.set(key, value);
-  }
-  return value;
-}
-
-function sizeOf(_value: unknown, key: string): number {
-  return key.length + 1;
 }

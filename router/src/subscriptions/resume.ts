@@ -7,6 +7,7 @@ import type {
   OperationDefinitionNode,
   SelectionSetNode,
 } from 'graphql';
+import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import { isRecord } from '../demand/list-size.ts';
 
 /** A subscription that can be asked to go on after an event: which argument takes which field of the last one. */
@@ -37,25 +38,25 @@ interface Resumable {
   field: GraphQLField<unknown, unknown>;
 }
 
-/** By the fetch: parsing and printing for each of very many subscriptions of one plan would cost more than the rest. */
-const resumables = new WeakMap<object, Resumable | null>();
+/** By the operation: parsing and printing for each of very many subscriptions of one plan would cost more than the rest. */
+const resumables = new WeakMap<SubgraphOperation, Resumable | null>();
 
 /**
  * The subscription of a plan's primary fetch, such that a reconnect neither repeats nor skips
  * events where a rule says how; without a rule it is sent again as it is.
  */
 export function upstreamOperation(
-  fetch: { operation: string },
+  fetch: SubgraphOperation,
   variables: Readonly<Record<string, unknown>>,
   rules: ResumeRules,
   { schema, coerced }: { schema: GraphQLSchema; coerced: Readonly<Record<string, unknown>> },
 ): UpstreamOperation {
   let resumable = resumables.get(fetch);
   if (resumable === undefined) {
-    resumable = resumableOf(fetch.operation, rules, schema);
+    resumable = resumableOf(fetch.query, rules, schema);
     resumables.set(fetch, resumable);
   }
-  if (resumable === null) return { query: fetch.operation, variables: () => variables, saw: () => undefined };
+  if (resumable === null) return { query: fetch.query, variables: () => variables, saw: () => undefined };
 
   const { query, rule, root, field } = resumable;
   // The variable takes the place of the client's argument and has its value until the first event.

@@ -1,11 +1,14 @@
-import type { QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { ErrorCode } from '@timbre/platform/errors';
+import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../auth/principal.ts';
-import { executePlan } from '../execution/execute-plan.ts';
-import type { ExecutionOutcome, PlanExecution } from '../execution/execute-plan.ts';
+import { internalError } from '../execution/client-errors.ts';
+import type { FetchStep } from '../execution/compile-plan.ts';
+import { executeEvent } from '../execution/execute-operation.ts';
+import type { Execution, ExecutionOutcome } from '../execution/execute-operation.ts';
 import { parseSubgraphResponse } from '../subgraphs/http-transport.ts';
-import type { CallContext, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { CallContext } from '../subgraphs/subgraph-transport.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
 import type { ResumeRules } from './resume.ts';
@@ -17,8 +20,12 @@ import type { SharedUpstream } from './shared-upstream.ts';
  */
 export const EVENT_QUEUE_CAPACITY = 1_000;
 
-export interface SubscribeOptions extends Omit<PlanExecution, 'plan'> {
-  node: SubscriptionNode;
+export interface SubscribeOptions {
+  execution: Execution;
+  /** What is subscribed to. */
+  primary: FetchStep;
+  schema: GraphQLSchema;
+  log: Logger;
   upstream: SharedUpstream;
   context: CallContext;
   principal: Principal;
@@ -35,8 +42,7 @@ export type OutcomeStream = AsyncIterableIterator<ExecutionOutcome, undefined>;
  * with a GraphQLError when the token expires, the client is too slow or the subgraph stays away.
  */
 export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
-  const { node, upstream, context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
-  const { primary } = node;
+  const { execution, primary, upstream, context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
 
   let unsubscribe: (() => void) | null = null;
   let expiry: NodeJS.Timeout | undefined;
@@ -50,24 +56,25 @@ export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
   const fail = (code: ErrorCode, message: string) => queue.fail(new GraphQLError(message, { extensions: { code } }));
 
   const variables = Object.fromEntries(
-    (primary.variableUsages ?? [])
-      .filter((name) => options.prepared.variables[name] !== undefined)
-      .map((name) => [name, options.prepared.variables[name]]),
+    primary.variables
+      .filter((name) => execution.variables[name] !== undefined)
+      .map((name) => [name, execution.variables[name]]),
   );
-  const operation = upstreamOperation(primary, variables, options.resume, {
-    schema: options.supergraph.schema,
-    coerced: options.prepared.coercedVariables,
+  const operation = upstreamOperation(primary.operation, variables, options.resume, {
+    schema: options.schema,
+    coerced: execution.coercedVariables,
   });
   if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
   unsubscribe = upstream.subscribe(
-    { principal, operation, operationName: primary.operationName, context },
+    { principal, operation, operationName: primary.operation.operationName, context },
     {
       next: (event) => {
         if (queue.push(event)) return;
         fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
       },
       error: (errors) => {
-        if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${primary.serviceName}" cannot be reached.`);
+        const { subgraph } = primary.operation;
+        if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${subgraph}" cannot be reached.`);
         else queue.fail(upstreamError(errors));
       },
       complete: () => queue.end(),
@@ -78,7 +85,7 @@ export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
     async next() {
       const event = await queue.next();
       if (event.done === true) return { value: undefined, done: true };
-      return { value: await executeEvent(event.value, options), done: false };
+      return { value: await complete(event.value, options), done: false };
     },
     return: async () => {
       await queue.return();
@@ -101,21 +108,14 @@ function expiryTimer(expiresAt: number, fail: (code: ErrorCode, message: string)
   ).unref();
 }
 
-async function executeEvent(event: unknown, options: SubscribeOptions): Promise<ExecutionOutcome> {
-  const { primary, rest } = options.node;
-  const plan: QueryPlan = {
-    kind: 'QueryPlan',
-    node: rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] },
-  };
-  return executePlan({
-    ...options,
-    plan,
-    // The primary's answer has come already: it is the event.
-    fetch: (request): Promise<SubgraphResponse> =>
-      request.operation.subgraph === primary.serviceName && request.operation.query === primary.operation
-        ? Promise.resolve(event).then((value) => parseSubgraphResponse(primary.serviceName, value))
-        : options.fetch(request),
-  });
+async function complete(event: unknown, options: SubscribeOptions): Promise<ExecutionOutcome> {
+  const { execution, primary, context, log } = options;
+  try {
+    return await executeEvent(execution, parseSubgraphResponse(primary.operation.subgraph, event));
+  } catch (error) {
+    log.error({ err: error, requestId: context.requestId }, 'an event could not be completed');
+    return { data: null, errors: [internalError(context.requestId)] };
+  }
 }
 
 function upstreamError(errors: readonly unknown[]): GraphQLError {

@@ -1,15 +1,13 @@
-import { Supergraph } from '@apollo/federation-internals';
-import type { Schema } from '@apollo/federation-internals';
 import type { QueryPlan } from '@apollo/query-planner';
 import type { Cache } from '@timbre/platform/cache/cache';
 import type { Logger } from '@timbre/platform/logger';
 import { buildSchema } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
+import type { PlannedNames } from './planned-names.ts';
 import { plannerThread } from './planner-thread.ts';
 import { parseQueryPlan } from './query-plan-schema.ts';
 import { sharePlans } from './shared-plans.ts';
-import { splitSupergraph } from './split-supergraph.ts';
 
 /** A supergraph made ready to plan and execute on. Immutable: a new SDL makes a new one. */
 export interface LoadedSupergraph {
@@ -19,6 +17,7 @@ export interface LoadedSupergraph {
   schema: GraphQLSchema;
   /** Of every interface and union of the full supergraph, inaccessible ones too: the names of its object types. */
   possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
+  names: PlannedNames;
   annotations: AnnotationTable;
   subgraphs: readonly { name: string; url: string }[];
   /**
@@ -29,8 +28,6 @@ export interface LoadedSupergraph {
   plan: (document: string) => Promise<QueryPlan>;
   /** Frees what the planner's thread holds of it; nothing can be planned any more. */
   unload: () => void;
-  /** What Apollo's executor reads, made when first asked for. */
-  stock: () => { apiSchema: Schema; supergraphSchema: GraphQLSchema };
 }
 
 export interface LoadOptions {
@@ -43,27 +40,14 @@ export interface LoadOptions {
  * `for: EXECUTION` which the router does not know; PlanningFailure where the planner's thread ended
  */
 export async function loadSupergraph(sdl: string, { sharedPlans }: LoadOptions = {}): Promise<LoadedSupergraph> {
-  const loaded = await plannerThread().load(sdl);
-  const { id, apiSchema, possibleTypes, annotations, subgraphs, planner, plan, unload } = loaded;
-  let stock: ReturnType<LoadedSupergraph['stock']> | undefined;
+  const { apiSchema, plan, planner, ...loaded } = await plannerThread().load(sdl);
   return {
-    id,
+    ...loaded,
     // It has been validated where it was made.
     schema: buildSchema(apiSchema, { assumeValid: true, assumeValidSDL: true, noLocation: true }),
-    possibleTypes,
-    annotations,
-    subgraphs,
     plan:
       sharedPlans === undefined
         ? async (document) => parseQueryPlan(await plan(document))
-        : sharePlans(plan, { ...sharedPlans, scope: `${planner}:${id}` }),
-    unload,
-    stock() {
-      if (stock === undefined) {
-        const supergraph = Supergraph.build(splitSupergraph(sdl).document);
-        stock = { apiSchema: supergraph.apiSchema(), supergraphSchema: supergraph.schema.toGraphQLJSSchema() };
-      }
-      return stock;
-    },
+        : sharePlans(plan, { ...sharedPlans, scope: `${planner}:${loaded.id}` }),
   };
 }

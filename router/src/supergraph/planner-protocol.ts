@@ -54,6 +54,7 @@ const loadedSchema = z.object({
   apiSchema: z.string(),
   /** Of every interface and union, inaccessible ones too. */
   possibleTypes: z.map(z.string(), z.set(z.string())),
+  names: z.object({ fields: z.set(z.string()), required: z.set(z.string()), prefix: z.string() }),
   annotations: annotationTable,
   subgraphs: z.array(z.object({ name: z.string(), url: z.string() })),
   /** Names the planner and how it is configured: plans of another one are not interchangeable. */

@@ -1,11 +1,13 @@
 /** The thread that Apollo's parts live in; started by planner-thread.ts. */
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
+import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
 import { z } from 'zod';
+import { orderKeys } from './order-keys.ts';
+import { readPlannedNames } from './planned-names.ts';
 import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
 import { splitSupergraph } from './split-supergraph.ts';
 
@@ -15,7 +17,13 @@ interface Loaded {
 }
 
 /** Changes with anything that changes plans: it is part of the key under which they are kept elsewhere. */
-const PLANNER = `${plannerVersion()}+defer`;
+const PLANNER = `${plannerVersion()}+defer+keys`;
+
+/**
+ * What Apollo's own gateway takes, and contexts, which the executor here knows. What is split off before (the security
+ * features in versions that are known) does not get this far.
+ */
+const SUPPORTED_FEATURES = new Set([...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, 'https://specs.apollo.dev/context/v0.1']);
 
 const supergraphs = new Map<string, Loaded>();
 
@@ -46,7 +54,7 @@ function answer(message: Exclude<PlannerRequest, { kind: 'unload' }>): PlannerRe
 
 function load(id: string, sdl: string): PlannerSupergraph {
   const { document, annotations } = splitSupergraph(sdl);
-  const supergraph = Supergraph.build(document);
+  const supergraph = Supergraph.build(orderKeys(document), { supportedFeatures: SUPPORTED_FEATURES });
   const apiSchema = supergraph.apiSchema();
   const schema = apiSchema.toGraphQLJSSchema({ includeDefer: true });
   const [problem] = validateSchema(schema);
@@ -56,6 +64,7 @@ function load(id: string, sdl: string): PlannerSupergraph {
   return {
     apiSchema: printSchema(schema),
     possibleTypes: possibleTypesOf(supergraph.schema),
+    names: readPlannedNames(document),
     annotations,
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
     planner: PLANNER,

@@ -1,0 +1,155 @@
+import { executeSync, Kind, OperationTypeNode, visit } from 'graphql';
+import type {
+  DirectiveNode,
+  FieldNode,
+  FragmentSpreadNode,
+  GraphQLCompositeType,
+  GraphQLSchema,
+  InlineFragmentNode,
+  OperationDefinitionNode,
+  SelectionNode,
+  SelectionSetNode,
+} from 'graphql';
+import type { FragmentMap } from '../auth/filter-operation.ts';
+import type { CompiledPlan } from './compile-plan.ts';
+import type { Data } from './data.ts';
+import { compileShape, introspectionSource } from './response-shape.ts';
+import type { ObjectShape } from './response-shape.ts';
+import { deferSteps } from './run-plan.ts';
+
+/** An operation that can be executed for everybody who may see the same of it, with any variables. */
+export interface ExecutableOperation {
+  plan: CompiledPlan;
+  /** What its response looks like when conditions are decided by these (coerced) variables. */
+  shapeFor(coerced: Variables): ObjectShape;
+  /** What introspection puts among what is fetched; null where the operation asks for none. */
+  introspect: ((variables: Variables) => Data) | null;
+}
+
+export interface ExecutableOptions {
+  schema: GraphQLSchema;
+  /** As the client sent it. */
+  operation: OperationDefinitionNode;
+  fragments: FragmentMap;
+  /** Fields that were taken out of what was planned. */
+  denied: ReadonlySet<FieldNode>;
+  plan: CompiledPlan;
+  sourceOf: (field: FieldNode, parent: GraphQLCompositeType) => string;
+  /** The clients' labels of deferred fragments, by the plan's. */
+  deferLabels: ReadonlyMap<string, string | undefined>;
+}
+
+type Variables = Readonly<Record<string, unknown>>;
+
+/** Two to the number of conditions: nobody has more in use. */
+const MAX_SHAPES = 64;
+
+export function makeExecutable(options: ExecutableOptions): ExecutableOperation {
+  const { plan } = options;
+  const conditions = conditionVariables(options);
+  const shapes = new Map<string, ObjectShape>();
+
+  return {
+    plan,
+    introspect: introspection(options),
+    shapeFor(coerced) {
+      const key = conditions.map((name) => (coerced[name] === true ? '1' : '0')).join('');
+      let shape = shapes.get(key);
+      if (shape === undefined) {
+        shape = shapeOf(options, coerced);
+        if (shapes.size >= MAX_SHAPES) shapes.clear();
+        shapes.set(key, shape);
+      }
+      return shape;
+    },
+  };
+}
+
+function shapeOf(options: ExecutableOptions, coerced: Variables): ObjectShape {
+  const delivered = new Set<string>();
+  const addLabels = (step: CompiledPlan['step']): void => {
+    for (const { deferred } of deferSteps(step, coerced)) {
+      for (const part of deferred) {
+        delivered.add(part.label);
+        addLabels(part.step);
+      }
+    }
+  };
+  addLabels(options.plan.step);
+  return compileShape({
+    ...options,
+    isIncluded: (selection) => isIncluded(selection, coerced),
+    deferLabelOf(fragment) {
+      const planLabel = planLabelOf(fragment, coerced);
+      // The planner defers nothing where that would save nothing: such a fragment belongs to what is around it.
+      if (planLabel === null || !delivered.has(planLabel)) return null;
+      return { planLabel, label: options.deferLabels.get(planLabel) };
+    },
+  });
+}
+
+function planLabelOf(fragment: InlineFragmentNode | FragmentSpreadNode, coerced: Variables): string | null {
+  const defer = fragment.directives?.find(({ name }) => name.value === 'defer');
+  if (defer === undefined || conditionOf(defer, coerced) === false) return null;
+  const label = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
+  return label?.kind === Kind.STRING ? label.value : null;
+}
+
+export function isIncluded({ directives }: SelectionNode, coerced: Variables): boolean {
+  if (directives === undefined || directives.length === 0) return true;
+  return directives.every((directive) => {
+    if (directive.name.value === 'skip') return conditionOf(directive, coerced) !== true;
+    if (directive.name.value === 'include') return conditionOf(directive, coerced) !== false;
+    return true;
+  });
+}
+
+function conditionOf(directive: DirectiveNode, coerced: Variables): unknown {
+  const value = directive.arguments?.find(({ name }) => name.value === 'if')?.value;
+  if (value?.kind === Kind.VARIABLE) return coerced[value.name.value];
+  return value?.kind === Kind.BOOLEAN ? value.value : undefined;
+}
+
+function conditionVariables({ operation, fragments }: ExecutableOptions): string[] {
+  const names = new Set<string>();
+  for (const root of [operation, ...fragments.values()]) {
+    visit(root, {
+      Directive({ name, arguments: args }) {
+        if (!['skip', 'include', 'defer'].includes(name.value)) return;
+        const value = args?.find((argument) => argument.name.value === 'if')?.value;
+        if (value?.kind === Kind.VARIABLE) names.add(value.name.value);
+      },
+    });
+  }
+  return [...names];
+}
+
+/** Introspection is answered here, by graphql-js on the schema that clients see. */
+function introspection({ schema, operation, fragments }: ExecutableOptions): ExecutableOperation['introspect'] {
+  if (operation.operation !== OperationTypeNode.QUERY) return null;
+  const fields: FieldNode[] = [];
+  const collect = (set: SelectionSetNode) => {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.FIELD) {
+        if (selection.name.value === '__schema' || selection.name.value === '__type') fields.push(selection);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
+      else {
+        const fragment = fragments.get(selection.name.value);
+        if (fragment !== undefined) collect(fragment.selectionSet);
+      }
+    }
+  };
+  collect(operation.selectionSet);
+  if (fields.length === 0) return null;
+  const document = {
+    kind: Kind.DOCUMENT,
+    definitions: [
+      { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections: fields } } as const,
+      ...fragments.values(),
+    ],
+  } as const;
+  return (variables) => {
+    const { data } = executeSync({ schema, document, variableValues: variables });
+    return Object.fromEntries(Object.entries(data ?? {}).map(([name, value]) => [introspectionSource(name), value]));
+  };
+}

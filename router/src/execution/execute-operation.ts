@@ -1,0 +1,74 @@
+import type { GraphQLError } from 'graphql';
+import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import { clientErrors } from './client-errors.ts';
+import type { FetchError } from './client-errors.ts';
+import { completeObject, startCompletion } from './complete-response.ts';
+import type { Data } from './data.ts';
+import { createDeferral } from './deferral.ts';
+import type { IncrementalUpdate } from './deferral.ts';
+import type { ExecutableOperation } from './executable-operation.ts';
+import { recordErrors } from './fetch-errors.ts';
+import type { ObjectShape } from './response-shape.ts';
+import { runPlan } from './run-plan.ts';
+import type { PlanRun } from './run-plan.ts';
+
+export interface Execution {
+  executable: ExecutableOperation;
+  /** As the client sent them: subgraphs coerce them by their own schema. */
+  variables: Readonly<Record<string, unknown>>;
+  /** By the supergraph's schema, defaults included. */
+  coercedVariables: Readonly<Record<string, unknown>>;
+  /** @throws SubgraphFailure */
+  call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
+}
+
+export interface ExecutionOutcome {
+  data: Data | null;
+  errors?: GraphQLError[];
+  /** With `@defer`: what follows, in order; absent otherwise. `return()` ends it early. */
+  incremental?: AsyncIterableIterator<IncrementalUpdate, undefined>;
+}
+
+/** Executes a query or a mutation. A subgraph that is down nulls its fields, with an error at each, and nothing else. */
+export async function executeOperation(execution: Execution): Promise<ExecutionOutcome> {
+  const { executable, variables, coercedVariables } = execution;
+  const shape = executable.shapeFor(coercedVariables);
+  const deferral = createDeferral();
+  const run = startRun(execution, executable.introspect?.(variables) ?? {}, deferral);
+  await runPlan(executable.plan.step, run);
+  const outcome = respond(shape, run);
+  const incremental = deferral.deliver({ run, shape, delivered: outcome.data });
+  return incremental === null ? outcome : { ...outcome, incremental };
+}
+
+/** Completes one event of a subscription: what its subgraph sent is the start, the rest of the plan adds to it. */
+export async function executeEvent(execution: Execution, event: SubgraphResponse): Promise<ExecutionOutcome> {
+  const { executable, coercedVariables } = execution;
+  const { plan } = executable;
+  const { primary } = plan;
+  if (primary === null) throw new Error('Only a subscription has events.');
+  // An event may be several clients': what is added to it is added to a copy.
+  const isAddedTo = plan.step !== null || primary.rewriteOutput !== null;
+  const data = isAddedTo ? structuredClone(event.data) : event.data;
+  const run = startRun(execution, data ?? {}, { onDefer: () => undefined, onFetched: () => undefined });
+  primary.rewriteOutput?.(run.data);
+  if (event.errors !== undefined) recordErrors(primary, run, null, event.errors);
+  if (plan.step !== null) await runPlan(plan.step, run);
+  return respond(executable.shapeFor(coercedVariables), run);
+}
+
+function startRun(
+  { variables, coercedVariables, call }: Execution,
+  data: Data,
+  { onDefer, onFetched }: Pick<PlanRun, 'onDefer' | 'onFetched'>,
+): PlanRun {
+  const errors: FetchError[] = [];
+  return { data, errors, variables, coerced: coercedVariables, call, onDefer, onFetched };
+}
+
+function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
+  const completion = startCompletion();
+  const data = completeObject(shape, run.data, completion);
+  if (run.errors.length === 0 && completion.errors.length === 0) return { data };
+  return { data, errors: clientErrors(shape, run.data, run.errors, completion.errors) };
+}

@@ -1,0 +1,86 @@
+import { Kind, parse } from 'graphql';
+import type { GraphQLFormattedError, SelectionSetNode } from 'graphql';
+import type { SubgraphFailure, SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
+import type { FetchStep } from './compile-plan.ts';
+import { placesAt } from './places.ts';
+import type { Path } from './places.ts';
+import type { EntityBatch } from './run-fetch.ts';
+import type { PlanRun } from './run-plan.ts';
+
+/** More errors than anybody reads; each still stands at a null of its own. */
+const MAX_ERRORS = 1_000;
+
+/** Notes the errors that a subgraph sent, each wherever what it is about stands in the response. */
+export function recordErrors(
+  step: FetchStep,
+  run: PlanRun,
+  batch: EntityBatch | null,
+  errors: readonly GraphQLFormattedError[],
+): void {
+  const places = placesAt(run.data, step.path);
+  for (const error of errors) {
+    const { path } = error;
+    if (path === undefined) {
+      record(step, run, error, null);
+    } else if (batch === null) {
+      for (const place of places) record(step, run, error, [...place.path, ...path]);
+    } else {
+      const [, index, ...rest] = path;
+      for (const [at, place] of places.entries()) {
+        if (batch.owners[at] === index) record(step, run, error, [...place.path, ...rest]);
+      }
+    }
+  }
+}
+
+/** Notes that a subgraph gave no answer: one error at each field that it should have answered. */
+export function recordFailure(
+  step: FetchStep,
+  run: PlanRun,
+  batch: EntityBatch | null,
+  { message, code }: SubgraphFailure,
+): void {
+  const error = { message, extensions: { code } };
+  const selected = selectionsOf(step.operation);
+  for (const [at, place] of placesAt(run.data, step.path).entries()) {
+    if (batch !== null && (batch.owners[at] ?? -1) < 0) continue;
+    const names = batch === null ? fieldNames(selected, undefined) : entityFields(selected, place.object['__typename']);
+    for (const name of names) record(step, run, error, [...place.path, name]);
+  }
+}
+
+function record(step: FetchStep, { errors }: PlanRun, error: GraphQLFormattedError, path: Path | null): void {
+  if (errors.length < MAX_ERRORS) errors.push({ error, subgraph: step.operation.subgraph, path });
+}
+
+function selectionsOf({ query }: SubgraphOperation): SelectionSetNode | undefined {
+  const operation = parse(query, { noLocation: true }).definitions.find(
+    ({ kind }) => kind === Kind.OPERATION_DEFINITION,
+  );
+  return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
+}
+
+/** Of entities, the fields on the type that was represented; all of them where none is named for it. */
+function entityFields(set: SelectionSetNode | undefined, type: unknown): Set<string> {
+  const entities = set?.selections.find(
+    (selection) => selection.kind === Kind.FIELD && selection.name.value === '_entities',
+  );
+  if (entities?.kind !== Kind.FIELD) return new Set();
+  const names = fieldNames(entities.selectionSet, type);
+  return names.size > 0 ? names : fieldNames(entities.selectionSet, undefined);
+}
+
+/** Response names at the top of a selection set. */
+function fieldNames(set: SelectionSetNode | undefined, type: unknown): Set<string> {
+  const names = new Set<string>();
+  for (const selection of set?.selections ?? []) {
+    if (selection.kind === Kind.FIELD && selection.name.value !== '__typename') {
+      names.add(selection.alias?.value ?? selection.name.value);
+    }
+    if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
+    const condition = selection.typeCondition?.name.value;
+    if (type !== undefined && condition !== undefined && condition !== type) continue;
+    for (const name of fieldNames(selection.selectionSet, type)) names.add(name);
+  }
+  return names;
+}

@@ -1,0 +1,261 @@
+import {
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isUnionType,
+  Kind,
+  OperationTypeNode,
+} from 'graphql';
+import type {
+  FieldNode,
+  GraphQLCompositeType,
+  GraphQLField,
+  GraphQLInterfaceType,
+  GraphQLObjectType,
+  GraphQLOutputType,
+  GraphQLSchema,
+  InlineFragmentNode,
+  FragmentSpreadNode,
+  OperationDefinitionNode,
+  SelectionNode,
+  SelectionSetNode,
+} from 'graphql';
+import { compositeType, fieldOf } from '../auth/filter-operation.ts';
+import type { FragmentMap } from '../auth/filter-operation.ts';
+import { leafSerializer } from './serialize-leaf.ts';
+import type { SerializeLeaf } from './serialize-leaf.ts';
+
+/** A value of a field: what it is made of, from the outside in. */
+export type ValueShape =
+  | { kind: 'list'; item: ValueShape; itemNonNull: boolean }
+  | { kind: 'leaf'; type: string; serialize: SerializeLeaf }
+  | { kind: 'object'; object: ObjectShape }
+  /** As it is: the result of introspection. */
+  | { kind: 'any' };
+
+export interface FieldShape {
+  /** The response name. */
+  name: string;
+  /** Where the value stands in what was fetched. */
+  source: string;
+  /** `Type.field`, for errors. */
+  coordinate: string;
+  value: ValueShape;
+  nonNull: boolean;
+  /** It was taken out: whatever is there is not shown. */
+  denied: boolean;
+  /** The value itself, for `__typename`. */
+  constant: string | null;
+}
+
+/** What is delivered later: a fragment with `@defer`. */
+export interface DeferredShape {
+  /** The label that the plan knows it by. */
+  planLabel: string;
+  /** The client's own label. */
+  label: string | undefined;
+  object: ObjectShape;
+}
+
+/** A selection set on objects of one static type. */
+export interface ObjectShape {
+  type: GraphQLCompositeType;
+  /** The object types that can stand here. */
+  typeNames: readonly string[];
+  /** Null for objects of a type that cannot stand here, or that clients may not know. */
+  fieldsOf(runtimeType: unknown): FieldsShape | null;
+}
+
+export interface FieldsShape {
+  fields: readonly FieldShape[];
+  deferred: readonly DeferredShape[];
+}
+
+export interface ShapeOptions {
+  schema: GraphQLSchema;
+  operation: OperationDefinitionNode;
+  fragments: FragmentMap;
+  denied: ReadonlySet<FieldNode>;
+  /** The response name under which the plan fetches a field. */
+  sourceOf: (field: FieldNode, parent: GraphQLCompositeType) => string;
+  /** By `@skip` and `@include`. */
+  isIncluded: (selection: SelectionNode) => boolean;
+  /** The plan's label of a fragment that is delivered later; null where it belongs to what is around it. */
+  deferLabelOf: (
+    fragment: InlineFragmentNode | FragmentSpreadNode,
+  ) => { planLabel: string; label: string | undefined } | null;
+}
+
+/** A selection set, and whether the field that it belongs to was itself taken out. */
+interface Selections {
+  set: SelectionSetNode;
+  denied: boolean;
+}
+
+interface Collected {
+  node: FieldNode;
+  /** True when no allowed selection asks for this response name. */
+  denied: boolean;
+  inner: Selections[];
+}
+
+interface Collection {
+  fields: Map<string, Collected>;
+  deferred: Map<string, { label: string | undefined; sets: Selections[] }>;
+}
+
+const ROOTS = [OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION];
+
+/** Where nothing stands: the type of an object that is known under an interface's name only. */
+const NOWHERE = '';
+
+/** Under what name the result of introspection is put among what was fetched: no field is called like this. */
+export function introspectionSource(responseName: string): string {
+  return `introspection ${responseName}`;
+}
+
+/**
+ * Compiles what the response to an operation looks like. It follows the operation as the client sent it;
+ * conditions are decided already, and types behind interfaces and unions are worked out when they first occur.
+ */
+export function compileShape(options: ShapeOptions): ObjectShape {
+  const { schema, operation, fragments } = options;
+
+  const collect = (
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    selections: readonly Selections[],
+    into: Collection,
+  ): Collection => {
+    for (const { set, denied } of selections) {
+      for (const selection of set.selections) {
+        if (!options.isIncluded(selection)) continue;
+        if (selection.kind === Kind.FIELD) {
+          collectField(selection, denied || options.denied.has(selection), into);
+          continue;
+        }
+        const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
+        if (fragment === undefined || !applies(schema, fragment.typeCondition?.name.value, type)) continue;
+        const inner = { set: fragment.selectionSet, denied };
+        const later = options.deferLabelOf(selection);
+        if (later === null) collect(type, [inner], into);
+        else {
+          const part = into.deferred.get(later.planLabel);
+          if (part === undefined) into.deferred.set(later.planLabel, { label: later.label, sets: [inner] });
+          else part.sets.push(inner);
+        }
+      }
+    }
+    return into;
+  };
+
+  const compileFields = (
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    selections: readonly Selections[],
+  ): FieldsShape => {
+    const collection = collect(type, selections, { fields: new Map(), deferred: new Map() });
+    return {
+      fields: [...collection.fields].flatMap(([name, collected]) => compileField(type, name, collected) ?? []),
+      deferred: [...collection.deferred].map(([planLabel, { label, sets }]) => {
+        return { planLabel, label, object: compileObject(type, sets) };
+      }),
+    };
+  };
+
+  const compileField = (
+    type: GraphQLObjectType | GraphQLInterfaceType,
+    name: string,
+    collected: Collected,
+  ): FieldShape | null => {
+    const { node, denied, inner } = collected;
+    const fieldName = node.name.value;
+    const common = { name, denied, coordinate: `${type.name}.${fieldName}` };
+    if (fieldName === '__typename') {
+      const constant = isObjectType(type) ? type.name : null;
+      return { ...common, source: NOWHERE, value: { kind: 'any' }, nonNull: true, constant };
+    }
+    if (fieldName === '__schema' || fieldName === '__type') {
+      const source = introspectionSource(name);
+      return { ...common, source, value: { kind: 'any' }, nonNull: fieldName === '__schema', constant: null };
+    }
+    const field: GraphQLField<unknown, unknown> | undefined = fieldOf(type, fieldName);
+    if (field === undefined) return null;
+    return {
+      ...common,
+      source: options.sourceOf(node, type),
+      value: compileValue(field.type, inner),
+      nonNull: isNonNullType(field.type),
+      constant: null,
+    };
+  };
+
+  const compileValue = (type: GraphQLOutputType, inner: readonly Selections[]): ValueShape => {
+    if (isNonNullType(type)) return compileValue(type.ofType, inner);
+    if (isListType(type)) {
+      return { kind: 'list', item: compileValue(type.ofType, inner), itemNonNull: isNonNullType(type.ofType) };
+    }
+    if (isLeafType(type)) return { kind: 'leaf', type: type.name, serialize: leafSerializer(type) };
+    const named = getNamedType(type);
+    return isCompositeType(named) ? { kind: 'object', object: compileObject(named, inner) } : { kind: 'any' };
+  };
+
+  const compileObject = (type: GraphQLCompositeType, selections: readonly Selections[]): ObjectShape => {
+    if (isObjectType(type)) {
+      let fields: FieldsShape | null = null;
+      const isRoot = ROOTS.some((root) => schema.getRootType(root) === type);
+      return {
+        type,
+        typeNames: [type.name],
+        // A root type may carry another name in a subgraph.
+        fieldsOf: (runtimeType) =>
+          runtimeType === type.name || runtimeType === undefined || isRoot
+            ? (fields ??= compileFields(type, selections))
+            : null,
+      };
+    }
+    const possible = new Map(schema.getPossibleTypes(type).map((each) => [each.name, each]));
+    const known = new Map<string, FieldsShape>();
+    return {
+      type,
+      typeNames: [...possible.keys()],
+      fieldsOf(runtimeType) {
+        // A subgraph that has the interface as an object knows no more of it, and nothing more may have been asked for.
+        const name = runtimeType === undefined && isInterfaceType(type) ? type.name : String(runtimeType);
+        let fields = known.get(name);
+        if (fields === undefined) {
+          const runtime = possible.get(name) ?? (isInterfaceType(schema.getType(name)) ? type : undefined);
+          if (runtime === undefined || isUnionType(runtime)) return null;
+          fields = compileFields(runtime, selections);
+          known.set(name, fields);
+        }
+        return fields;
+      },
+    };
+  };
+
+  const root = schema.getRootType(operation.operation);
+  if (!root) throw new Error(`The schema has no type for a ${operation.operation}.`);
+  return compileObject(root, [{ set: operation.selectionSet, denied: false }]);
+}
+
+function collectField(node: FieldNode, denied: boolean, { fields }: Collection): void {
+  const name = node.alias?.value ?? node.name.value;
+  const known = fields.get(name);
+  const entry = known ?? { node, denied, inner: [] };
+  entry.denied &&= denied;
+  if (node.selectionSet !== undefined) entry.inner.push({ set: node.selectionSet, denied });
+  if (known === undefined) fields.set(name, entry);
+}
+
+function applies(
+  schema: GraphQLSchema,
+  condition: string | undefined,
+  type: GraphQLObjectType | GraphQLInterfaceType,
+): boolean {
+  if (condition === undefined || condition === type.name) return true;
+  const conditional = compositeType(schema, condition);
+  return conditional !== null && !isObjectType(conditional) && schema.isSubType(conditional, type);
+}

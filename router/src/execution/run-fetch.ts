@@ -1,0 +1,127 @@
+import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
+import type { SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { FetchStep } from './compile-plan.ts';
+import { isData, isList } from './data.ts';
+import type { Data } from './data.ts';
+import { recordErrors, recordFailure } from './fetch-errors.ts';
+import { mergeData } from './merge-data.ts';
+import { objectsAt, placesAt } from './places.ts';
+import type { PlanRun } from './run-plan.ts';
+
+/** Entities to be asked for in one request, each once. */
+export interface EntityBatch {
+  representations: Data[];
+  /** Every object at the fetch's path, in order. */
+  objects: readonly Data[];
+  /** For each of these objects: the index of its representation; -1 where it has none. */
+  owners: number[];
+}
+
+/** Runs a fetch and merges what it brings into the response. */
+export async function runFetch(step: FetchStep, run: PlanRun): Promise<void> {
+  try {
+    if (step.represent === null) await fetchRoot(step, run);
+    else if (step.context === null) await fetchEntities(step, run, {}, batchOf(step, objectsAt(run.data, step.path)));
+    else await fetchInContexts(step, run);
+  } finally {
+    if (step.id !== undefined) run.onFetched(step.id);
+  }
+}
+
+async function fetchRoot(step: FetchStep, run: PlanRun): Promise<void> {
+  const targets = objectsAt(run.data, step.path);
+  if (targets.length === 0) return;
+  const response = await call(step, run, variablesOf(step, run), null);
+  if (response?.data === null || response?.data === undefined) return;
+  step.rewriteOutput?.(response.data);
+  for (const target of targets) mergeData(target, response.data);
+}
+
+async function fetchEntities(step: FetchStep, run: PlanRun, context: Data, batch: EntityBatch): Promise<void> {
+  const { representations, objects, owners } = batch;
+  if (representations.length === 0) return;
+  const response = await call(step, run, { ...variablesOf(step, run), ...context, representations }, batch);
+  const entities = response?.data?.['_entities'];
+  if (response === null || response.data === null || response.data === undefined) return;
+  if (!isList(entities) || entities.length !== representations.length) {
+    const count = isList(entities) ? entities.length : 'no';
+    const what = `answered with ${count} entities where ${representations.length} were asked for`;
+    recordFailure(step, run, batch, new SubgraphFailure(step.operation.subgraph, 'SUBGRAPH_UNAVAILABLE', what));
+    return;
+  }
+  if (step.rewriteOutput !== null) for (const entity of entities) step.rewriteOutput(entity);
+  for (let index = 0; index < objects.length; index += 1) {
+    const object = objects[index];
+    const entity = entities[owners[index] ?? -1];
+    if (object !== undefined && isData(entity)) mergeData(object, entity);
+  }
+}
+
+/** Entities whose arguments come from around them are asked for together where the arguments are the same. */
+async function fetchInContexts(step: FetchStep, run: PlanRun): Promise<void> {
+  const places = placesAt(run.data, step.path);
+  const groups = new Map<string, { context: Data; members: Set<Data> }>();
+  for (const place of places) {
+    const context = step.context?.(place) ?? {};
+    const key = JSON.stringify(context);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { context, members: new Set([place.object]) });
+    else group.members.add(place.object);
+  }
+  const objects = places.map(({ object }) => object);
+  await Promise.all(
+    [...groups.values()].map(({ context, members }) =>
+      fetchEntities(
+        step,
+        run,
+        context,
+        batchOf(step, objects, (object) => members.has(object)),
+      ),
+    ),
+  );
+}
+
+function batchOf(step: FetchStep, objects: readonly Data[], isMember?: (object: Data) => boolean): EntityBatch {
+  const representations: Data[] = [];
+  const known = new Map<string, number>();
+  const owners = objects.map((object) => {
+    if (isMember !== undefined && !isMember(object)) return -1;
+    const representation = step.represent?.(object) ?? null;
+    if (representation === null || typeof representation['__typename'] !== 'string') return -1;
+    step.rewriteInput?.(representation);
+    const key = JSON.stringify(representation);
+    let index = known.get(key);
+    if (index === undefined) {
+      index = representations.push(representation) - 1;
+      known.set(key, index);
+    }
+    return index;
+  });
+  return { representations, objects, owners };
+}
+
+function variablesOf({ variables: names }: FetchStep, { variables }: PlanRun): Data {
+  const used: Data = {};
+  for (const name of names) {
+    if (Object.hasOwn(variables, name) && variables[name] !== undefined) used[name] = variables[name];
+  }
+  return used;
+}
+
+/** Null where the subgraph did not answer: that is among the errors then. */
+async function call(
+  step: FetchStep,
+  run: PlanRun,
+  variables: Data,
+  batch: EntityBatch | null,
+): Promise<SubgraphResponse | null> {
+  try {
+    const response = await run.call({ operation: step.operation, variables });
+    if (response.errors !== undefined) recordErrors(step, run, batch, response.errors);
+    return response;
+  } catch (error) {
+    if (!(error instanceof SubgraphFailure)) throw error;
+    recordFailure(step, run, batch, error);
+    return null;
+  }
+}

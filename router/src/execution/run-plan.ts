@@ -1,0 +1,50 @@
+import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { FetchError } from './client-errors.ts';
+import type { DeferStep, PlanStep } from './compile-plan.ts';
+import type { Data } from './data.ts';
+import { runFetch } from './run-fetch.ts';
+
+/** One run of a plan, or of a deferred part of it. */
+export interface PlanRun {
+  /** What was fetched so far, under the names of the plan; the steps of all parts add to it. */
+  data: Data;
+  errors: FetchError[];
+  /** As the client sent them. */
+  variables: Readonly<Record<string, unknown>>;
+  /** By the supergraph's schema, defaults included: what conditions are decided by. */
+  coerced: Readonly<Record<string, unknown>>;
+  /** @throws SubgraphFailure */
+  call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
+  /** Told of every step that has parts to be delivered later, when what comes before them begins. */
+  onDefer: (step: DeferStep) => void;
+  /** Told of every fetch with an id when it has ended, well or not. */
+  onFetched: (id: string) => void;
+}
+
+/** Never rejects because of a subgraph: what went wrong is among the errors of the run. */
+export async function runPlan(step: PlanStep | null, run: PlanRun): Promise<void> {
+  if (step === null) return;
+  switch (step.kind) {
+    case 'fetch':
+      return runFetch(step, run);
+    case 'sequence':
+      for (const each of step.steps) await runPlan(each, run);
+      return;
+    case 'parallel':
+      await Promise.all(step.steps.map((each) => runPlan(each, run)));
+      return;
+    case 'condition':
+      return runPlan(run.coerced[step.variable] === true ? step.ifTrue : step.ifFalse, run);
+    case 'defer':
+      run.onDefer(step);
+      return runPlan(step.primary, run);
+  }
+}
+
+/** The steps with deferred parts that a run would come upon first, for a set of variables. */
+export function deferSteps(step: PlanStep | null, coerced: Readonly<Record<string, unknown>>): readonly DeferStep[] {
+  if (step === null || step.kind === 'fetch') return [];
+  if (step.kind === 'condition')
+    return deferSteps(coerced[step.variable] === true ? step.ifTrue : step.ifFalse, coerced);
+  return step.kind === 'defer' ? [step] : step.steps.flatMap((each) => deferSteps(each, coerced));
+}

@@ -1,0 +1,68 @@
+import { Kind, print } from 'graphql';
+import type { SelectionSetNode } from 'graphql';
+import type { FilteredOperation, FragmentMap } from '../auth/filter-operation.ts';
+import { compilePlan } from '../execution/compile-plan.ts';
+import type { CompiledPlan } from '../execution/compile-plan.ts';
+import { isIncluded } from '../execution/executable-operation.ts';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { createDocumentCache } from './document-cache.ts';
+import { planOperation } from './plan-operation.ts';
+import { planningDocument } from './planning-document.ts';
+import type { SourceOf } from './planning-document.ts';
+import { refusal } from './refusal.ts';
+
+export interface Plans {
+  /** @throws OperationRefused */
+  planOf(filtered: FilteredOperation): Promise<CompiledPlan>;
+}
+
+export interface PlansOptions {
+  sourceOf: SourceOf;
+  cacheSize: number;
+  onPlan: ((outcome: 'hit' | 'miss') => void) | undefined;
+}
+
+const NOTHING_TO_FETCH: CompiledPlan = { step: null, primary: null };
+
+/** Compiled plans, remembered by what was planned; who asks for one that is being made waits for it. */
+export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize, onPlan }: PlansOptions): Plans {
+  const plans = createDocumentCache<CompiledPlan>(cacheSize);
+  const plannings = new Map<string, Promise<CompiledPlan>>();
+
+  async function plan(document: string, { operation, fragments }: FilteredOperation): Promise<CompiledPlan> {
+    const compiled = compilePlan(await planOperation(document, supergraph), supergraph.possibleTypes);
+    const isEmpty = compiled.step === null && compiled.primary === null;
+    if (isEmpty && operation !== null && asksForData(operation.selectionSet, fragments)) {
+      throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
+    }
+    plans.set(document, compiled);
+    return compiled;
+  }
+
+  return {
+    async planOf(filtered) {
+      const { operation, fragments } = filtered;
+      if (operation === null) return NOTHING_TO_FETCH;
+      const document = print(planningDocument({ operation, fragments }, supergraph.schema, sourceOf));
+      const known = plans.get(document);
+      onPlan?.(known === undefined ? 'miss' : 'hit');
+      if (known !== undefined) return known;
+      let planning = plannings.get(document);
+      if (planning === undefined) {
+        planning = plan(document, filtered).finally(() => plannings.delete(document));
+        plannings.set(document, planning);
+      }
+      return planning;
+    },
+  };
+}
+
+/** Whether there is a root field that only a subgraph can answer, unless a condition leaves it out. */
+function asksForData({ selections }: SelectionSetNode, fragments: FragmentMap): boolean {
+  return selections.some((selection) => {
+    if (!isIncluded(selection, {})) return false;
+    if (selection.kind === Kind.FIELD) return !selection.name.value.startsWith('__');
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
+    return fragment !== undefined && asksForData(fragment.selectionSet, fragments);
+  });
+}
