@@ -9,14 +9,10 @@ import type { Execution, ExecutionOutcome } from './execution/execute-operation.
 import type { RouterMetrics } from './metrics.ts';
 import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
 import { OperationRefused, refusal } from './operations/refusal.ts';
-import { createHttpTransport } from './subgraphs/http-transport.ts';
-import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import type { ConnectionLease } from './subgraphs/connections.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
 import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transport.ts';
-import { createWsTransport } from './subgraphs/ws-transport.ts';
-import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
-import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
@@ -38,6 +34,7 @@ export interface Engine {
   execute(prepared: PreparedOperation, session: Session): Promise<ExecutionOutcome>;
   /** A subscription; an outcome where there is nothing to subscribe to because all of it is forbidden. */
   subscribe(prepared: PreparedOperation, session: Session): OutcomeStream | Promise<ExecutionOutcome>;
+  /** Lets go of the supergraph and of the connections: for when nothing runs any more. */
   close(): Promise<void>;
 }
 
@@ -46,8 +43,7 @@ export interface EngineOptions {
   prepare: Prepare;
   /** The signed identity of a principal for subgraphs; null sends none. */
   identityOf: ((principal: Principal) => string) | null;
-  http?: HttpTransportOptions;
-  streams?: Pick<WsTransportOptions, 'retryAttempts' | 'maxRetryWaitMs'>;
+  connections: ConnectionLease;
   log: Logger;
   metrics: RouterMetrics;
   resume: ResumeRules;
@@ -56,21 +52,7 @@ export interface EngineOptions {
 
 export function createEngine(options: EngineOptions): Engine {
   const { supergraph, prepare, identityOf, log, metrics } = options;
-  const calls = new Map(
-    supergraph.subgraphs.map((subgraph) => [subgraph.name, createHttpTransport(subgraph, options.http)]),
-  );
-  const streams = new Map(
-    supergraph.subgraphs.map((subgraph) => [
-      subgraph.name,
-      shareUpstream(
-        createWsTransport(subgraph, {
-          ...options.streams,
-          log,
-          onSockets: (change) => metrics.upstreamSockets.inc(change),
-        }),
-      ),
-    ]),
-  );
+  const { calls, streams } = options.connections;
 
   const contextOf = ({ principal, requestId, signal }: Session): CallContext => ({
     requestId,
@@ -146,8 +128,8 @@ export function createEngine(options: EngineOptions): Engine {
       });
     },
     async close() {
-      await Promise.all([...streams.values()].map((transport) => transport.close()));
-      await Promise.all([...calls.values()].map((transport) => transport.close()));
+      supergraph.unload();
+      await options.connections.release();
     },
   };
 }

@@ -5,7 +5,7 @@ import type { EnvSource } from '@timbre/platform/env';
 import { z } from 'zod';
 
 export const USAGE = `Usage:
-  npm run router -- --supergraph FILE [--port N] [--host H] [--max-cost N] [--max-depth N] [--max-aliases N]
+  npm run router -- --supergraph FILE|URL [--port N] [--host H] [--max-cost N] [--max-depth N] [--max-aliases N]
 
 Serves a federated graph at /graphql, over HTTP and graphql-transport-ws.
 
@@ -14,7 +14,8 @@ prevention, no bound on introspection. Tokens count only where AUTH_ISSUER is se
 Without it: Timbre's own graph, all policies on, configured by the environment; this is what
 "npm start" runs.
 
-  --supergraph FILE   the composed supergraph (SDL)
+  --supergraph S      the composed supergraph (SDL): a file or an http(s) URL. It is watched: a changed one is
+                      served without a restart, a bad one is refused and logged
   --port N            default 4000; 0: chosen by the system            (PORT)
   --host H            default 127.0.0.1                                (HOST)
   --max-cost N        refuse operations of a higher estimated cost
@@ -26,13 +27,15 @@ Environment, in both cases:
   SUBGRAPH_URL_<NAME>   the address of a subgraph, instead of the supergraph's
   AUTH_ISSUER           exact issuer of the tokens to trust; AUTH_AUDIENCE must be set with it
   AUTH_JWKS_URL         its keys; found by OpenID discovery otherwise
+  DATA_DIR              where the busiest operations are kept, to be planned before the next start is ready
   REDIS_URL             where query plans are kept for other routers, too
   LOG_LEVEL             fatal, error, warn, info (default), debug, trace, silent
 
 For Timbre's own graph:
   IDENTITY_SECRET       shared with the subgraphs; signs what they are told of the caller
-  SUPERGRAPH            default schema/supergraph.graphql
-  DATA_DIR              default .timbre; the development issuer's key and, unless S3_BUCKET is set, the objects
+  SUPERGRAPH            a file or a URL, watched like --supergraph's; default schema/supergraph.graphql
+  DATA_DIR              default .timbre; the development issuer's key, the busiest operations and, unless S3_BUCKET
+                        is set, the objects
   PUBLIC_URL            what URLs for clients begin with; default http://127.0.0.1:PORT
   CORS_ORIGINS          origins of web clients, separated by commas; Apollo Sandbox is added in development
   NODE_ENV              production: AUTH_ISSUER must be set, no Sandbox, introspection needs schema:introspect`;
@@ -44,7 +47,8 @@ export interface TokenIssuer {
 }
 
 interface CommonSettings {
-  supergraphFile: string;
+  /** The path of a file, or an http(s) URL. */
+  supergraph: string;
   host: string;
   port: number;
   logLevel: z.output<typeof envFields.logLevel>;
@@ -60,6 +64,7 @@ interface CommonSettings {
 /** Any supergraph, open to everybody. */
 export interface OpenSettings extends CommonSettings {
   profile: 'open';
+  dataDir: string | null;
 }
 
 /** Timbre's own graph, with all policies on. */
@@ -89,7 +94,7 @@ const commonShape = {
   REDIS_URL: envFields.redisUrl.optional(),
 };
 
-const openEnv = z.object(commonShape);
+const openEnv = z.object({ ...commonShape, DATA_DIR: envFields.text.optional() });
 
 const timbreEnv = z.object({
   ...commonShape,
@@ -117,7 +122,7 @@ export function parseSettings(args: readonly string[], source: EnvSource): Route
     return {
       profile: 'timbre',
       ...common(env, flags, source),
-      supergraphFile: env.SUPERGRAPH,
+      supergraph: env.SUPERGRAPH,
       production: env.NODE_ENV === 'production',
       identitySecret: env.IDENTITY_SECRET,
       dataDir: env.DATA_DIR,
@@ -128,14 +133,17 @@ export function parseSettings(args: readonly string[], source: EnvSource): Route
   }
   // What production must not be without concerns Timbre's own graph.
   const env = parseEnv(openEnv, { ...source, NODE_ENV: undefined });
-  return { profile: 'open', ...common(env, flags, source), supergraphFile: flags.supergraph };
+  return {
+    profile: 'open',
+    dataDir: env.DATA_DIR ?? null,
+    ...common(env, flags, source),
+    supergraph: flags.supergraph,
+  };
 }
 
-function common(
-  env: z.output<typeof openEnv>,
-  flags: Flags,
-  source: EnvSource,
-): Omit<CommonSettings, 'supergraphFile'> {
+type CommonEnv = z.output<z.ZodObject<typeof commonShape>>;
+
+function common(env: CommonEnv, flags: Flags, source: EnvSource): Omit<CommonSettings, 'supergraph'> {
   return {
     host: flags.host ?? env.HOST,
     port: flags.counts.port ?? env.PORT,
@@ -149,7 +157,7 @@ function common(
   };
 }
 
-function issuerOf(env: z.output<typeof openEnv>): TokenIssuer | null {
+function issuerOf(env: CommonEnv): TokenIssuer | null {
   if (env.AUTH_ISSUER === undefined) return null;
   if (env.AUTH_AUDIENCE === undefined) {
     throw new EnvError(['AUTH_AUDIENCE is not set: expected the audience that tokens of AUTH_ISSUER must name']);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -38,6 +38,8 @@ interface Program {
   url: string;
   process: ChildProcess;
   output: () => string;
+  /** Resolves when the program has printed the text. */
+  printed(text: string): Promise<void>;
   /** SIGTERM and its exit code. */
   stop(): Promise<number | null>;
 }
@@ -61,6 +63,9 @@ async function run(args: string[], env: Record<string, string> = {}): Promise<Pr
     url,
     process: child,
     output: () => output,
+    async printed(text) {
+      while (!output.includes(text)) await once(child.stdout, 'data');
+    },
     async stop() {
       child.kill('SIGTERM');
       const [code] = await exited;
@@ -106,6 +111,28 @@ describe('on any supergraph', () => {
   test('flags set limits', async () => {
     expect((await post(program.url, aliases(60))).errors).toEqual([]);
     expect(codesOf(await post(program.url, aliases(61)))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+  });
+
+  test('a supergraph that takes the place of the file is served, a bad one is not', async () => {
+    const file = join(directory, 'replaced.graphql');
+    const replace = async (sdl: string) => {
+      await writeFile(`${file}.new`, sdl);
+      await rename(`${file}.new`, file);
+    };
+    await writeFile(file, graph.supergraph);
+    const watching = await run(['--supergraph', file, '--port', '0'], subgraphUrls());
+    expect(watching.output()).toContain(`"watching":"${file}"`);
+
+    await replace(graph.supergraph.replaceAll('costly', 'precious'));
+    await watching.printed('a new supergraph is served');
+    expect((await post(watching.url, '{ __type(name: "Query") { fields { name } } }')).text).toContain('precious');
+    await replace('type Query {');
+    await watching.printed('cannot be served');
+    expect((await post(watching.url, '{ __type(name: "Query") { fields { name } } }')).text).toContain('precious');
+    const metrics = await (await fetch(new URL('/metrics', watching.url))).text();
+    expect(metrics).toMatch(/timbre_router_reloads_total\{[^}]*outcome="refused"[^}]*\} 1/);
+    expect(metrics).toMatch(/timbre_router_supergraph_info\{[^}]*id="[0-9a-f]{12}"[^}]*\} 1/);
+    expect(await watching.stop()).toBe(0);
   });
 
   test('health, metrics and what is not there', async () => {

@@ -9,6 +9,10 @@ export interface RouterMetrics {
   refusals: Counter<'code'>;
   /** Lookups of the plan cache by `hit` and `miss`. */
   planLookups: Counter<'outcome'>;
+  /** 1 for the supergraph that new operations run on, by the beginning of its SHA-256. */
+  supergraph: Gauge<'id'>;
+  /** By `swapped`, `unchanged` and `refused`. */
+  reloads: Counter<'outcome'>;
   /** Seconds by subgraph and outcome (`ok`, `errors`, `failed`). */
   fetchDuration: Histogram<'subgraph' | 'outcome'>;
   /** Refused tokens by code. */
@@ -40,6 +44,18 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
     planLookups: new Counter({
       name: 'timbre_router_plan_cache_lookups_total',
       help: 'Lookups of the query plan cache.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    supergraph: new Gauge({
+      name: 'timbre_router_supergraph_info',
+      help: 'The supergraph that new operations run on.',
+      labelNames: ['id'] as const,
+      registers,
+    }),
+    reloads: new Counter({
+      name: 'timbre_router_reloads_total',
+      help: 'Supergraphs that were to take the place of the present one.',
       labelNames: ['outcome'] as const,
       registers,
     }),

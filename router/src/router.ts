@@ -10,10 +10,20 @@ import { createEngine } from './engine.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouterMetrics } from './metrics.ts';
+import type { RouterMetrics } from './metrics.ts';
+import { createHotOperations } from './operations/hot-operations.ts';
+import { keepHotOperations } from './operations/keep-hot-operations.ts';
 import { createPrepare } from './operations/prepare-operation.ts';
+import { createReloadingEngine } from './reloading-engine.ts';
+import type { Generation } from './reloading-engine.ts';
+import { createConnections } from './subgraphs/connections.ts';
+import type { Connections } from './subgraphs/connections.ts';
+import { createHttpTransport } from './subgraphs/http-transport.ts';
 import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
+import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
 import { createHttpHandler } from './transports/http/http-handler.ts';
@@ -48,6 +58,8 @@ export interface RouterOptions {
   keepAliveMs?: number;
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
+  /** Where the busiest operations are kept, to be planned before anybody asks after a start; default nowhere. */
+  hotOperationsFile?: string;
   log: Logger;
   /** Where the router's metrics are registered; default one of its own. */
   registry?: Registry;
@@ -60,6 +72,13 @@ export interface Router {
   /** graphql-transport-ws. */
   upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   registry: Registry;
+  /**
+   * Puts another supergraph in the place of the present one: loaded and warmed first, then at once. Requests in
+   * flight end on the one that they began on; connections to subgraphs that stay are kept.
+   *
+   * @throws GraphQLError or Error where it cannot be served: the present one stays
+   */
+  reload: (sdl: string) => Promise<void>;
   /** Closes the clients' websockets with 1001. HTTP requests in flight are the server's to wait for. */
   drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
@@ -77,33 +96,27 @@ const DEFAULT_LIST_SIZE = 10;
  */
 export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
-  const loaded = await loadSupergraph(options.supergraph, {
-    sharedPlans: options.planCache === undefined ? undefined : { cache: options.planCache, log },
-  });
-  const supergraph = {
-    ...loaded,
-    subgraphs: loaded.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url })),
-  };
   const registry = options.registry ?? new Registry();
   const metrics = createRouterMetrics(registry);
-  const { cost = null } = options;
-
-  const prepare = createPrepare(supergraph, {
-    limits: { ...GENEROUS_LIMITS, ...options.limits },
-    cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
-    mayIntrospect: options.mayIntrospect ?? (() => true),
-    onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
+  const hot = createHotOperations();
+  const kept =
+    options.hotOperationsFile === undefined ? null : await keepHotOperations(hot, options.hotOperationsFile, log);
+  const connections = createConnections({
+    call: (subgraph) => createHttpTransport(subgraph, options.http),
+    stream: (subgraph) =>
+      shareUpstream(
+        createWsTransport(subgraph, {
+          ...options.streams,
+          log,
+          onSockets: (change) => metrics.upstreamSockets.inc(change),
+        }),
+      ),
   });
-  const engine = createEngine({
-    supergraph,
-    prepare,
-    identityOf: options.identityOf ?? null,
+  const engine = await createReloadingEngine(options.supergraph, {
+    build: (sdl) => generationOf(sdl, { options, connections, metrics }),
+    hot,
     log,
     metrics,
-    resume: options.resume ?? {},
-    ...(options.http === undefined ? {} : { http: options.http }),
-    ...(options.streams === undefined ? {} : { streams: options.streams }),
-    ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
   });
   const handle = createHttpHandler({
     engine,
@@ -117,7 +130,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   const ws = createWsHandler({
     engine,
-    schema: supergraph.schema,
     authenticate,
     log,
     metrics,
@@ -125,5 +137,52 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
   });
 
-  return { handle, upgrade: ws.upgrade, registry, drain: ws.drain, close: () => engine.close() };
+  return {
+    handle,
+    upgrade: ws.upgrade,
+    registry,
+    reload: (sdl) => engine.reload(sdl),
+    async drain() {
+      await Promise.all([ws.drain(), kept?.save()]);
+    },
+    async close() {
+      kept?.stop();
+      await engine.close();
+    },
+  };
+}
+
+interface GenerationContext {
+  options: RouterOptions;
+  connections: Connections;
+  metrics: RouterMetrics;
+}
+
+async function generationOf(sdl: string, { options, connections, metrics }: GenerationContext): Promise<Generation> {
+  const { log, cost = null, planCache } = options;
+  const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
+  const supergraph = await loadSupergraph(sdl, { sharedPlans });
+  try {
+    const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
+    const prepare = createPrepare(supergraph, {
+      limits: { ...GENEROUS_LIMITS, ...options.limits },
+      cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
+      mayIntrospect: options.mayIntrospect ?? (() => true),
+      onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
+    });
+    const engine = createEngine({
+      supergraph,
+      prepare,
+      identityOf: options.identityOf ?? null,
+      connections: connections.lease(subgraphs),
+      log,
+      metrics,
+      resume: options.resume ?? {},
+      ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
+    });
+    return { supergraph, prepare, engine };
+  } catch (error) {
+    supergraph.unload();
+    throw error;
+  }
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
@@ -28,6 +27,9 @@ import { STRICT_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouter } from './router.ts';
 import type { RouterOptions } from './router.ts';
+import { supergraphSource } from './supergraph/supergraph-source.ts';
+import type { SupergraphSource } from './supergraph/supergraph-source.ts';
+import { watchSupergraph } from './supergraph/watch-supergraph.ts';
 import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
@@ -39,7 +41,8 @@ const INTROSPECTION_SCOPE = 'schema:introspect';
 export async function startRouter(settings: RouterSettings): Promise<HttpServer> {
   const log = createLogger({ name: 'router', level: settings.logLevel });
   const metrics = createMetrics({ service: 'router' });
-  const supergraph = await readSupergraph(settings.supergraphFile);
+  const source = supergraphSource(settings.supergraph);
+  const supergraph = await readSupergraph(source);
   const resolver = settings.profile === 'timbre' ? usersResolver(settings) : null;
   const verify = await tokenVerifier(settings, log);
   const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
@@ -56,6 +59,7 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
     log,
     registry: metrics.registry,
     ...(planCache === null ? {} : { planCache }),
+    ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...policiesOf(settings, verify),
   });
 
@@ -75,12 +79,16 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
     metricsFor: isLoopback,
     onDrain: () => router.drain(),
   });
-  log.info({ url: `${server.url}${GRAPHQL_PATH}` }, 'the router listens');
+  // A supergraph that is refused has been told of where it was refused.
+  const onChange = (sdl: string) => router.reload(sdl).catch(() => undefined);
+  const watch = watchSupergraph(source, { log, onChange });
+  log.info({ url: `${server.url}${GRAPHQL_PATH}`, watching: source.name }, 'the router listens');
 
   return {
     ...server,
     async close(options) {
       draining = true;
+      watch.close();
       await server.close(options);
       await Promise.all([router.close(), resolver?.close(), planCache?.close()]);
     },
@@ -99,12 +107,12 @@ function route(graphql: HttpHandler, media: HttpHandler | null, ready: () => boo
   };
 }
 
-async function readSupergraph(file: string): Promise<string> {
+async function readSupergraph(source: SupergraphSource): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return (await source.read()) ?? '';
   } catch (error) {
     throw new EnvError([
-      `The supergraph ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`,
+      `The supergraph ${source.name} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`,
     ]);
   }
 }

@@ -1,7 +1,8 @@
 import { getNamedType, isAbstractType, isCompositeType } from 'graphql';
 import type { GraphQLCompositeType, GraphQLField, GraphQLSchema } from 'graphql';
+import { z } from 'zod';
 import type { AnnotationTable, Requirement } from '../supergraph/annotations.ts';
-import { holdsScope, isAuthenticated } from './principal.ts';
+import { ANONYMOUS_PRINCIPAL, holdsScope, isAuthenticated } from './principal.ts';
 import type { Principal } from './principal.ts';
 
 /** What one kind of principal may see of a supergraph. Answers are remembered: keep it as long as its key. */
@@ -19,6 +20,15 @@ export function accessKey(principal: Principal, annotations: AnnotationTable): s
   const scopes = [...annotations.scopes].filter((scope) => holdsScope(held, scope)).toSorted();
   const policies = [...annotations.policies].filter((policy) => principal.policies.includes(policy)).toSorted();
   return JSON.stringify([isAuthenticated(principal), scopes, policies]);
+}
+
+const keySchema = z.tuple([z.boolean(), z.array(z.string()), z.array(z.string())]);
+
+/** Somebody with just the rights that an access key names. @throws SyntaxError or ZodError on what is no such key */
+export function principalOfAccess(key: string): Principal {
+  if (key === '') return ANONYMOUS_PRINCIPAL;
+  const [authenticated, scopes, policies] = keySchema.parse(JSON.parse(key));
+  return { ...ANONYMOUS_PRINCIPAL, subject: authenticated ? '' : null, scopes, policies };
 }
 
 export function createAccess(

@@ -13,19 +13,21 @@ import { refusal } from './refusal.ts';
 
 export interface Plans {
   /** @throws OperationRefused */
-  planOf(filtered: FilteredOperation): Promise<CompiledPlan>;
+  planOf(filtered: FilteredOperation, onPlan: OnPlan): Promise<CompiledPlan>;
 }
 
 export interface PlansOptions {
   sourceOf: SourceOf;
   cacheSize: number;
-  onPlan: ((outcome: 'hit' | 'miss') => void) | undefined;
 }
+
+/** Told whether a plan was there. */
+export type OnPlan = (outcome: 'hit' | 'miss') => void;
 
 const NOTHING_TO_FETCH: CompiledPlan = { step: null, primary: null };
 
 /** Compiled plans, remembered by what was planned; who asks for one that is being made waits for it. */
-export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize, onPlan }: PlansOptions): Plans {
+export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize }: PlansOptions): Plans {
   const plans = createDocumentCache<CompiledPlan>(cacheSize);
   const plannings = new Map<string, Promise<CompiledPlan>>();
 
@@ -40,12 +42,12 @@ export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize,
   }
 
   return {
-    async planOf(filtered) {
+    async planOf(filtered, onPlan) {
       const { operation, fragments } = filtered;
       if (operation === null) return NOTHING_TO_FETCH;
       const document = print(planningDocument({ operation, fragments }, supergraph.schema, sourceOf));
       const known = plans.get(document);
-      onPlan?.(known === undefined ? 'miss' : 'hit');
+      onPlan(known === undefined ? 'miss' : 'hit');
       if (known !== undefined) return known;
       let planning = plannings.get(document);
       if (planning === undefined) {

@@ -55,3 +55,21 @@ test('large documents push one another out of the caches long before a thousand 
 
   expect([plans[1], plans.at(-1)]).toEqual(['hit', 'miss']);
 });
+
+test('who asks for the same while it is planned waits for that plan', async () => {
+  const supergraph = await loadSupergraph(graph.supergraph);
+  const planned: string[] = [];
+  const plan = (document: string) => {
+    planned.push(document);
+    return supergraph.plan(document);
+  };
+  const prepare = createPrepare(
+    { ...supergraph, plan },
+    { limits: GENEROUS_LIMITS, cost: null, mayIntrospect: () => true },
+  );
+  const ask = () =>
+    prepare({ query: '{ person(id: "p1") { name } }' }, { principal: ANONYMOUS_PRINCIPAL, incremental: false });
+  const [first, second] = await Promise.all([ask(), ask()]);
+  expect(planned).toHaveLength(1);
+  expect(second.executable).toBe(first.executable);
+});

@@ -20,6 +20,7 @@ import { usesIntrospection } from './introspection.ts';
 import { parseDocument, selectOperation } from './parse-document.ts';
 import type { ParsedDocument } from './parse-document.ts';
 import { createPlans } from './plans.ts';
+import type { OnPlan } from './plans.ts';
 import { createSourceOf } from './planning-document.ts';
 import { refusal, refusalOf } from './refusal.ts';
 
@@ -49,7 +50,7 @@ export interface PrepareOptions {
   mayIntrospect: (principal: Principal) => boolean;
   /** Entries of each cache; default 1,000. */
   cacheSize?: number;
-  onPlan?: (outcome: 'hit' | 'miss') => void;
+  onPlan?: OnPlan;
 }
 
 export interface PrepareContext {
@@ -58,7 +59,16 @@ export interface PrepareContext {
   incremental: boolean;
 }
 
-export type Prepare = (request: OperationRequest, context: PrepareContext) => Promise<PreparedOperation>;
+export interface Prepare {
+  /** @throws OperationRefused */
+  (request: OperationRequest, context: PrepareContext): Promise<PreparedOperation>;
+  /**
+   * Does beforehand what does not depend on variables, so that the first who asks finds it done.
+   *
+   * @throws OperationRefused
+   */
+  warm(request: Pick<OperationRequest, 'query' | 'operationName'>, context: PrepareContext): Promise<void>;
+}
 
 /** What is known of an operation for everybody who may see the same of it, whatever the variables. */
 interface Recipe extends LabeledOperation {
@@ -76,13 +86,13 @@ interface Recipe extends LabeledOperation {
  */
 export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOptions): Prepare {
   const { schema, annotations } = supergraph;
-  const { limits, cost, cacheSize = 1_000 } = options;
+  const { limits, cost, cacheSize = 1_000, onPlan = () => undefined } = options;
   const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
   const recipes = createDocumentCache<Recipe>(cacheSize);
   const accesses = new LRUCache<string, Access>({ max: cacheSize });
   const accessKeys = new WeakMap<Principal, string>();
   const sourceOf = createSourceOf(schema, supergraph.names);
-  const plans = createPlans(supergraph, { sourceOf, cacheSize, onPlan: options.onPlan });
+  const plans = createPlans(supergraph, { sourceOf, cacheSize });
 
   function accessOf(principal: Principal): Access {
     let key = accessKeys.get(principal);
@@ -114,20 +124,24 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     });
   }
 
-  async function executableOf(recipe: Recipe): Promise<ExecutableOperation> {
+  async function executableOf(recipe: Recipe, onLookup: OnPlan): Promise<ExecutableOperation> {
     if (recipe.executable !== null) return recipe.executable;
     const { filtered, operation, fragments, labels: deferLabels } = recipe;
-    const plan = await plans.planOf(filtered);
+    const plan = await plans.planOf(filtered, onLookup);
     const { denied } = filtered;
     recipe.executable ??= makeExecutable({ schema, operation, fragments, denied, plan, sourceOf, deferLabels });
     return recipe.executable;
   }
 
+  function parse(query: string, mayIntrospect: boolean): ParsedDocument {
+    return remember(parsedDocuments, query, () =>
+      parseDocument(query, { schema, limits, hideSuggestions: !mayIntrospect }),
+    );
+  }
+
   async function prepare(request: OperationRequest, context: PrepareContext): Promise<PreparedOperation> {
     const mayIntrospect = options.mayIntrospect(context.principal);
-    const parsed = remember(parsedDocuments, request.query, () =>
-      parseDocument(request.query, { schema, limits, hideSuggestions: !mayIntrospect }),
-    );
+    const parsed = parse(request.query, mayIntrospect);
     const operation = selectOperation(parsed, request.operationName);
     if (!mayIntrospect && usesIntrospection(operation, parsed.fragments)) {
       throw refusal('INTROSPECTION_DISABLED', 'Introspection is not allowed here.');
@@ -148,12 +162,18 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
         );
       }
     }
-    if (recipe.executable !== null) options.onPlan?.('hit');
-    const executable = recipe.executable ?? (await executableOf(recipe));
+    if (recipe.executable !== null) onPlan('hit');
+    const executable = recipe.executable ?? (await executableOf(recipe, onPlan));
     return { operation: recipe.operation, executable, variables, coercedVariables, estimatedCost };
   }
 
-  return async (request, context) => {
+  async function warm({ query, operationName }: OperationRequest, context: PrepareContext): Promise<void> {
+    const parsed = parse(query, options.mayIntrospect(context.principal));
+    const recipe = recipeOf(parsed, selectOperation(parsed, operationName), {}, context);
+    await executableOf(recipe, () => undefined);
+  }
+
+  const guarded = async (request: OperationRequest, context: PrepareContext) => {
     try {
       return await prepare(request, context);
     } catch (error) {
@@ -162,6 +182,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       throw error;
     }
   };
+  return Object.assign(guarded, { warm });
 }
 
 function coerce(

@@ -33,10 +33,12 @@ export interface TestRouter {
   /** POSTs an operation as application/json. */
   query(
     query: string,
-    options?: { token?: string; variables?: object; headers?: Record<string, string> },
+    options?: { token?: string; variables?: object; operationName?: string; headers?: Record<string, string> },
   ): Promise<Answer>;
   wsClient(token?: string): Client;
-  metric(name: string): Promise<number>;
+  /** Summed over all labels but those that are given. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+  reload(sdl: string): Promise<void>;
   /** Closes the sockets, as a stop does. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -81,7 +83,7 @@ export async function startTestRouter(
   return {
     url,
     wsUrl: url.replace(/^http/, 'ws'),
-    async query(query, { token, variables, headers = {} } = {}) {
+    async query(query, { token, variables, operationName, headers = {} } = {}) {
       const response = await fetch(url, {
         method: 'POST',
         headers: {
@@ -89,7 +91,7 @@ export async function startTestRouter(
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
-        body: JSON.stringify({ query, variables }),
+        body: JSON.stringify({ query, variables, operationName }),
       });
       return answerOf(response);
     },
@@ -103,11 +105,16 @@ export async function startTestRouter(
       clients.push(client);
       return client;
     },
-    async metric(name) {
+    async metric(name, labels = {}) {
       const all = await metrics.registry.getMetricsAsJSON();
       const found = all.find((metric) => metric.name === name);
-      return (found?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+      return (found?.values ?? [])
+        .filter((sample) =>
+          Object.entries(labels).every(([label, value]) => Reflect.get(sample.labels, label) === value),
+        )
+        .reduce((sum, { value }) => sum + value, 0);
     },
+    reload: router.reload,
     drain: router.drain,
     async close() {
       for (const client of clients) await client.dispose();

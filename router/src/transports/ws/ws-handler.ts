@@ -4,8 +4,8 @@ import { AppError } from '@timbre/platform/errors';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import { requestIdFrom } from '@timbre/platform/request-id';
-import { GraphQLError, Kind } from 'graphql';
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import { GraphQLError, GraphQLSchema, Kind } from 'graphql';
+import type { ExecutionArgs } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Engine } from '../../engine.ts';
@@ -18,8 +18,6 @@ import type { SocketServer } from './serve-sockets.ts';
 
 export interface WsHandlerOptions {
   engine: Engine;
-  /** Only to satisfy the protocol library: it executes nothing itself. */
-  schema: GraphQLSchema;
   authenticate: Authenticate;
   log: Logger;
   metrics: RouterMetrics;
@@ -34,13 +32,15 @@ interface Run {
   session: { principal: Principal; requestId: string };
 }
 
+/** To satisfy the protocol library: it executes nothing itself. */
+const NO_SCHEMA = new GraphQLSchema({});
 const CLOSE_FORBIDDEN = 4403;
 /** A close frame has 125 bytes, two of which are the code. */
 const MAX_REASON_BYTES = 123;
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, schema, authenticate, log, metrics, maxMessageBytes, keepAliveMs = 12_000 } = options;
+  const { engine, authenticate, log, metrics, maxMessageBytes, keepAliveMs = 12_000 } = options;
   const principals = new WeakMap<object, Principal>();
   const runs = new WeakMap<object, Run>();
 
@@ -78,7 +78,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
           const { query, operationName, variables } = payload;
           const prepared = await engine.prepare({ query, operationName, variables }, session);
           const args: ExecutionArgs = {
-            schema,
+            schema: NO_SCHEMA,
             document: { kind: Kind.DOCUMENT, definitions: [prepared.operation] },
           };
           runs.set(args, { prepared, session });
