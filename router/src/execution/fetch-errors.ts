@@ -9,6 +9,8 @@ import type { PlanRun } from './run-plan.ts';
 
 /** More errors than anybody reads; each still stands at a null of its own. */
 const MAX_ERRORS = 1_000;
+/** That a subgraph is down is said about fewer. */
+const MAX_FAILURES = 100;
 
 /** Notes the errors that a subgraph sent, each wherever what it is about stands in the response. */
 export function recordErrors(
@@ -41,11 +43,18 @@ export function recordFailure(
   { message, code }: SubgraphFailure,
 ): void {
   const error = { message, extensions: { code } };
+  if (code === 'CANCELED') {
+    // Nobody is there to read more.
+    record(step, run, error, null);
+    return;
+  }
+  const before = run.errors.length;
   const selected = selectionsOf(step.operation);
   for (const [at, place] of placesAt(run.data, step.path).entries()) {
     if (batch !== null && (batch.owners[at] ?? -1) < 0) continue;
     const names = batch === null ? fieldNames(selected, undefined) : entityFields(selected, place.object['__typename']);
     for (const name of names) record(step, run, error, [...place.path, name]);
+    if (run.errors.length - before >= MAX_FAILURES) return;
   }
 }
 

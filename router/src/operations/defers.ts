@@ -151,7 +151,7 @@ function checkPlace({ operation }: OperationDefinitionNode, atRoot: boolean): vo
 
 function asksForSchema(set: SelectionSetNode): boolean {
   return set.selections.some((selection) => {
-    if (selection.kind === Kind.FIELD) return selection.name.value.startsWith('__');
+    if (selection.kind === Kind.FIELD) return ['__schema', '__type'].includes(selection.name.value);
     return selection.kind === Kind.INLINE_FRAGMENT && asksForSchema(selection.selectionSet);
   });
 }
