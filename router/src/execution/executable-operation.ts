@@ -3,7 +3,6 @@ import type {
   DirectiveNode,
   FieldNode,
   FragmentSpreadNode,
-  GraphQLCompositeType,
   GraphQLSchema,
   InlineFragmentNode,
   OperationDefinitionNode,
@@ -34,7 +33,7 @@ export interface ExecutableOptions {
   /** Fields that were taken out of what was planned. */
   denied: ReadonlySet<FieldNode>;
   plan: CompiledPlan;
-  sourceOf: (field: FieldNode, parent: GraphQLCompositeType) => string;
+  sourceOf: (field: FieldNode) => string;
   /** The clients' labels of deferred fragments, by the plan's. */
   deferLabels: ReadonlyMap<string, string | undefined>;
 }

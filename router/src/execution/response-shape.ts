@@ -81,7 +81,7 @@ export interface ShapeOptions {
   fragments: FragmentMap;
   denied: ReadonlySet<FieldNode>;
   /** The response name under which the plan fetches a field. */
-  sourceOf: (field: FieldNode, parent: GraphQLCompositeType) => string;
+  sourceOf: (field: FieldNode) => string;
   /** By `@skip` and `@include`. */
   isIncluded: (selection: SelectionNode) => boolean;
   /** The plan's label of a fragment that is delivered later; null where it belongs to what is around it. */
@@ -185,7 +185,7 @@ export function compileShape(options: ShapeOptions): ObjectShape {
     if (field === undefined) return null;
     return {
       ...common,
-      source: options.sourceOf(node, type),
+      source: options.sourceOf(node),
       value: compileValue(field.type, inner),
       nonNull: isNonNullType(field.type),
       constant: null,

@@ -1,4 +1,4 @@
-import { getNamedType, isCompositeType, Kind, visit } from 'graphql';
+import { getNamedType, isCompositeType, isInterfaceType, isObjectType, Kind, visit } from 'graphql';
 import type {
   DocumentNode,
   FieldNode,
@@ -14,21 +14,27 @@ import type { FragmentMap } from '../auth/filter-operation.ts';
 import type { PlannedNames } from '../supergraph/planned-names.ts';
 
 /** The response name under which a plan fetches a field of a client's operation. */
-export type SourceOf = (field: FieldNode, parent: GraphQLCompositeType) => string;
+export type SourceOf = (field: FieldNode) => string;
 
 /**
  * A plan fetches keys and required fields beside what the client asked for, under their own names, and the planner
  * takes one response name for one field: a client's `id: legacyId` would become the entity's key, and the arguments
  * of `price(currency: EUR)` those of a required `price`. Such fields get a name of their own for the plan; the response
- * is shaped under the client's.
+ * is shaped under the client's. The type that a field is read from plays no part: behind an interface it is known late.
  */
 export function createSourceOf(schema: GraphQLSchema, names: PlannedNames): SourceOf {
-  return (field, parent) => {
-    const name = field.name.value;
-    const responseName = field.alias?.value ?? name;
+  const variable = new Set<string>();
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const { name, args } of Object.values(type.getFields())) {
+      if (args.length > 0 && names.required.has(name)) variable.add(name);
+    }
+  }
+  return ({ name: { value: name }, alias }) => {
+    const responseName = alias?.value ?? name;
     const isTaken =
       responseName === name
-        ? names.required.has(name) && (fieldOf(parent, name)?.args.length ?? 0) > 0
+        ? variable.has(name)
         : responseName.startsWith('_') || responseName.includes('__') || names.fields.has(responseName);
     return isTaken ? `${names.prefix}${responseName}` : responseName;
   };
@@ -49,7 +55,7 @@ export function planningDocument(
         const type = condition === undefined ? parent : compositeType(schema, condition);
         return type === null ? selection : { ...selection, selectionSet: rename(selection.selectionSet, type) };
       }
-      const source = sourceOf(selection, parent);
+      const source = sourceOf(selection);
       const type = getNamedType(fieldOf(parent, selection.name.value)?.type);
       const renamed: FieldNode =
         source === (selection.alias?.value ?? selection.name.value)
