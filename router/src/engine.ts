@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode } from '@timbre/platform/errors';
 import { isAppError, isErrorCode } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
@@ -10,6 +11,7 @@ import type { RouterMetrics } from './metrics.ts';
 import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
 import { OperationRefused, refusal } from './operations/refusal.ts';
 import type { ConnectionLease } from './subgraphs/connections.ts';
+import type { PropagateHeaders } from './subgraphs/propagate-headers.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
 import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
@@ -22,6 +24,8 @@ export interface Session {
   principal: Principal;
   requestId: string;
   signal?: AbortSignal | undefined;
+  /** Of the client's request, or of the handshake of its websocket. */
+  headers?: IncomingHttpHeaders | undefined;
   /** The client reads what is delivered later; default false: everything comes at once. */
   incremental?: boolean;
 }
@@ -43,6 +47,7 @@ export interface EngineOptions {
   prepare: Prepare;
   /** The signed identity of a principal for subgraphs; null sends none. */
   identityOf: ((principal: Principal) => string) | null;
+  propagateHeaders: PropagateHeaders;
   connections: ConnectionLease;
   log: Logger;
   metrics: RouterMetrics;
@@ -51,13 +56,14 @@ export interface EngineOptions {
 }
 
 export function createEngine(options: EngineOptions): Engine {
-  const { supergraph, prepare, identityOf, log, metrics } = options;
+  const { supergraph, prepare, identityOf, propagateHeaders, log, metrics } = options;
   const { calls, streams } = options.connections;
 
-  const contextOf = ({ principal, requestId, signal }: Session): CallContext => ({
+  const contextOf = ({ principal, requestId, signal, headers }: Session): CallContext => ({
     requestId,
     signal,
     identity: () => identityOf?.(principal) ?? null,
+    headers: propagateHeaders(headers),
   });
 
   const executionOf = (prepared: PreparedOperation, session: Session): Execution => {

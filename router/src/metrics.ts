@@ -15,6 +15,12 @@ export interface RouterMetrics {
   reloads: Counter<'outcome'>;
   /** Seconds by subgraph and outcome (`ok`, `errors`, `failed`). */
   fetchDuration: Histogram<'subgraph' | 'outcome'>;
+  /** Of the circuit breaker of each subgraph: 0 closed, 1 half-open, 2 open. */
+  subgraphBreaker: Gauge<'subgraph'>;
+  /** Calls that were made again, as no answer had arrived. */
+  subgraphRetries: Counter<'subgraph'>;
+  /** Calls that were saved, as the same one was in flight. */
+  sharedFetches: Counter<'subgraph'>;
   /** Refused tokens by code. */
   authFailures: Counter<'code'>;
   clientSockets: Gauge;
@@ -64,6 +70,24 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
       help: 'Time of calls to subgraphs.',
       labelNames: ['subgraph', 'outcome'] as const,
       buckets: BUCKETS,
+      registers,
+    }),
+    subgraphBreaker: new Gauge({
+      name: 'timbre_router_subgraph_breaker_state',
+      help: 'Whether a subgraph is called: 0 always, 1 to try, 2 not.',
+      labelNames: ['subgraph'] as const,
+      registers,
+    }),
+    subgraphRetries: new Counter({
+      name: 'timbre_router_subgraph_retries_total',
+      help: 'Calls to subgraphs made again, as no answer had arrived.',
+      labelNames: ['subgraph'] as const,
+      registers,
+    }),
+    sharedFetches: new Counter({
+      name: 'timbre_router_shared_fetches_total',
+      help: 'Calls to subgraphs saved, as the same one was in flight.',
+      labelNames: ['subgraph'] as const,
       registers,
     }),
     authFailures: new Counter({

@@ -18,8 +18,10 @@ import { createReloadingEngine } from './reloading-engine.ts';
 import type { Generation } from './reloading-engine.ts';
 import { createConnections } from './subgraphs/connections.ts';
 import type { Connections } from './subgraphs/connections.ts';
-import { createHttpTransport } from './subgraphs/http-transport.ts';
 import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
+import { createHttpTransports } from './subgraphs/http-transports.ts';
+import { createHeaderPropagation, DEFAULT_HEADER_RULES } from './subgraphs/propagate-headers.ts';
+import type { HeaderRule } from './subgraphs/propagate-headers.ts';
 import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
@@ -50,6 +52,8 @@ export interface RouterOptions {
   cors?: CorsOptions | null;
   landingPage?: ((req: IncomingMessage) => string) | null;
   http?: HttpTransportOptions;
+  /** Headers of the client's request that subgraphs get; default those of trace context. */
+  propagateHeaders?: readonly HeaderRule[];
   streams?: Pick<WsTransportOptions, 'retryAttempts' | 'maxRetryWaitMs'>;
   /** Subscriptions that can go on where they were when their subgraph comes back; the others start anew. */
   resume?: ResumeRules;
@@ -102,7 +106,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const kept =
     options.hotOperationsFile === undefined ? null : await keepHotOperations(hot, options.hotOperationsFile, log);
   const connections = createConnections({
-    call: (subgraph) => createHttpTransport(subgraph, options.http),
+    call: createHttpTransports(options.http, { log, metrics }),
     stream: (subgraph) =>
       shareUpstream(
         createWsTransport(subgraph, {
@@ -174,6 +178,7 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
       supergraph,
       prepare,
       identityOf: options.identityOf ?? null,
+      propagateHeaders: createHeaderPropagation(options.propagateHeaders ?? DEFAULT_HEADER_RULES),
       connections: connections.lease(subgraphs),
       log,
       metrics,

@@ -1,140 +1,159 @@
 import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '@timbre/platform/identity';
-import { errors, Pool } from 'undici';
-import type { Dispatcher } from 'undici';
-import { z } from 'zod';
-import { SubgraphFailure } from './subgraph-transport.ts';
-import type { CallContext, SubgraphRequest, SubgraphResponse, SubgraphTransport } from './subgraph-transport.ts';
+import { Pool } from 'undici';
+import { createBreaker } from './circuit-breaker.ts';
+import type { BreakerOptions, BreakerState } from './circuit-breaker.ts';
+import { ACCEPTED_ENCODINGS } from './decompress.ts';
+import { Flight } from './flight.ts';
+import type { Route } from './flight.ts';
+import { createRetryBudget } from './retry-budget.ts';
+import { createSharedFlights, principalOf } from './shared-flights.ts';
+import type { Changes, SharedFlights } from './shared-flights.ts';
+import { canceled, shut } from './subgraph-failures.ts';
+import type { CallContext, SubgraphOperation, SubgraphRequest, SubgraphTransport } from './subgraph-transport.ts';
+import { createWatch } from './watch.ts';
 
 export interface HttpTransportOptions {
   /** Sockets to one subgraph; default 64. */
   connections?: number;
   connectTimeoutMs?: number;
-  /** Until the first byte of the answer. */
+  /** Until the first byte of the answer, and between two of them. */
   headersTimeoutMs?: number;
-  /** For the whole call. */
+  /** For the whole call, retries included. */
   timeoutMs?: number;
+  /** Of an answer, before and after its decompression. */
   maxResponseBytes?: number;
+  /** How often a query is repeated to which no answer arrived; default 2. Mutations never are. */
+  retries?: number;
+  /** null: none. */
+  breaker?: Partial<BreakerOptions> | null;
 }
 
-const responseSchema = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z
-    .array(
-      z.object({
-        message: z.string(),
-        path: z.array(z.union([z.string(), z.number()])).nullish(),
-        extensions: z.record(z.string(), z.unknown()).nullish(),
-      }),
-    )
-    .nullish(),
-});
+/** What happens beside the calls. */
+export interface TransportEvents {
+  onBreaker?: (state: BreakerState) => void;
+  onRetry?: () => void;
+  /** A call was saved, as the same one was in flight. */
+  onShared?: () => void;
+}
+
+/** What is kept for an operation, as long as there is one. */
+interface OperationState {
+  /** The request's body up to the variables. */
+  head: string;
+  shared: SharedFlights;
+}
+
+const BREAKER: BreakerOptions = { threshold: 0.5, windowMs: 10_000, minimumCalls: 10, openMs: 2_000 };
+const RETRY_SHARE = 0.2;
+const WATCH_MS = 100;
 
 /** GraphQL over HTTP to one subgraph on a pool of keep-alive connections. */
 export function createHttpTransport(
   subgraph: { name: string; url: string },
   options: HttpTransportOptions = {},
+  events: TransportEvents = {},
+  changes: Changes = { count: 0 },
 ): SubgraphTransport {
-  const { connections = 64, connectTimeoutMs = 2_000, headersTimeoutMs = 20_000, timeoutMs = 30_000 } = options;
-  const maxBytes = options.maxResponseBytes ?? 32 * 1024 * 1024;
-  const url = new URL(subgraph.url);
-  const pool = new Pool(url.origin, {
-    connections,
-    connect: { timeout: connectTimeoutMs },
-    headersTimeout: headersTimeoutMs,
-    bodyTimeout: headersTimeoutMs,
-    maxResponseSize: maxBytes,
-  });
-  const path = url.pathname + url.search;
+  const { retries = 2 } = options;
+  const route = createRoute(subgraph, options, events);
+  const states = new WeakMap<SubgraphOperation, OperationState>();
 
-  function post(request: SubgraphRequest, context: CallContext, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const identity = context.identity();
-    return pool.request({
-      method: 'POST',
-      path,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        [REQUEST_ID_HEADER]: context.requestId,
-        ...(identity === null ? {} : { [IDENTITY_HEADER]: identity }),
-        ...context.headers,
+  function stateOf(operation: SubgraphOperation): OperationState {
+    let state = states.get(operation);
+    if (state === undefined) {
+      const { query, operationName } = operation;
+      state = { head: JSON.stringify({ query, operationName }).slice(0, -1), shared: createSharedFlights(changes) };
+      states.set(operation, state);
+    }
+    return state;
+  }
+
+  function fly({ operation, variables }: SubgraphRequest, { requestId, identity, headers }: CallContext): Flight {
+    const { head, shared } = stateOf(operation);
+    const json = variables === undefined ? '' : JSON.stringify(variables);
+    const signed = identity();
+    const principal = principalOf(signed, headers);
+    const isQuery = operation.kind === 'query';
+    const known = isQuery ? shared.find(principal, json) : undefined;
+    if (known !== undefined) {
+      events.onShared?.();
+      return known;
+    }
+    // One call is on its way to try; waiting for it could take as long as a timeout.
+    if (route.breaker?.state === 'half-open') throw shut(subgraph.name);
+
+    if (!isQuery) changes.count += 1;
+    const flight = new Flight(route, {
+      headers: headersOf(requestId, signed, headers),
+      body: json === '' ? `${head}}` : `${head},"variables":${json}}`,
+      retries: isQuery ? retries : 0,
+      onLanded(landed) {
+        if (isQuery) shared.delete(landed);
+        else changes.count += 1;
       },
-      body: JSON.stringify({
-        query: request.operation.query,
-        operationName: request.operation.operationName,
-        variables: request.variables,
-      }),
-      signal,
     });
+    if (isQuery) shared.add(flight, principal, json);
+    return flight;
   }
 
   return {
-    async call(request, context) {
-      // By hand: AbortSignal.timeout and AbortSignal.any would outlive thousands of finished calls.
-      const controller = new AbortController();
-      const timer = setTimeout(() => controller.abort(new DOMException('Timed out', 'TimeoutError')), timeoutMs);
-      const cancel = () => controller.abort(new DOMException('Canceled', 'AbortError'));
-      context.signal?.addEventListener('abort', cancel, { once: true });
-      if (context.signal?.aborted === true) cancel();
+    call(request, context) {
+      if (context.signal?.aborted === true) return Promise.reject(canceled(subgraph.name));
       try {
-        const response = await post(request, context, controller.signal);
-        return read(subgraph.name, response.statusCode, await response.body.text());
+        return fly(request, context).wait(context.signal);
       } catch (error) {
-        throw error instanceof SubgraphFailure ? error : failureOf(subgraph.name, error, maxBytes);
-      } finally {
-        clearTimeout(timer);
-        context.signal?.removeEventListener('abort', cancel);
+        return Promise.reject(error);
       }
     },
-    close: () => pool.destroy(),
+    close: () => route.pool.destroy(),
   };
 }
 
-function read(name: string, status: number, text: string): SubgraphResponse {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', `answered ${status} without JSON`, error);
-  }
-  const parsed = responseSchema.safeParse(json);
-  if (!parsed.success || (parsed.data.data === undefined && parsed.data.errors === undefined)) {
-    throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', `answered ${status} without a GraphQL response`);
-  }
-  return toResponse(parsed.data);
-}
-
-/** A GraphQL response as a subgraph sent it over HTTP or in an event, checked for its form. */
-export function parseSubgraphResponse(name: string, value: unknown): SubgraphResponse {
-  const parsed = responseSchema.safeParse(value);
-  if (!parsed.success) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'sent no GraphQL response');
-  return toResponse(parsed.data);
-}
-
-function toResponse({ data, errors: reported }: z.output<typeof responseSchema>): SubgraphResponse {
-  if (!reported || reported.length === 0) return { data };
+function createRoute(
+  { name, url }: { name: string; url: string },
+  options: HttpTransportOptions,
+  { onBreaker = ignore, onRetry = ignore }: TransportEvents,
+): Route {
+  const { connections = 64, connectTimeoutMs = 2_000, headersTimeoutMs = 20_000, timeoutMs = 30_000 } = options;
+  const { maxResponseBytes = 32 * 1024 * 1024, breaker = {} } = options;
+  const { origin, pathname, search } = new URL(url);
   return {
-    data,
-    errors: reported.map(({ message, path, extensions }) => ({
-      message,
-      ...(path ? { path } : {}),
-      ...(extensions ? { extensions } : {}),
-    })),
+    subgraph: name,
+    path: pathname + search,
+    pool: new Pool(origin, {
+      connections,
+      connect: { timeout: connectTimeoutMs },
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: headersTimeoutMs,
+      allowH2: false,
+    }),
+    maxBytes: maxResponseBytes,
+    timeoutMs,
+    watch: createWatch(Math.min(WATCH_MS, timeoutMs / 4)),
+    budget: createRetryBudget(RETRY_SHARE),
+    breaker: breaker === null ? null : createBreaker({ ...BREAKER, ...breaker }, onBreaker),
+    onRetry,
   };
 }
 
-function failureOf(name: string, error: unknown, maxBytes: number): SubgraphFailure {
-  if (error instanceof errors.ResponseExceededMaxSizeError) {
-    return new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', `answered with more than ${maxBytes} bytes`, error);
+function headersOf(requestId: string, identity: string | null, propagated: CallContext['headers']): string[] {
+  const headers = [
+    'content-type',
+    'application/json',
+    'accept',
+    'application/json',
+    'accept-encoding',
+    ACCEPTED_ENCODINGS,
+    REQUEST_ID_HEADER,
+    requestId,
+  ];
+  if (identity !== null) headers.push(IDENTITY_HEADER, identity);
+  if (propagated !== undefined) {
+    for (const name of Object.keys(propagated)) headers.push(name, propagated[name] ?? '');
   }
-  if (
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    (error instanceof DOMException && error.name === 'TimeoutError')
-  ) {
-    return new SubgraphFailure(name, 'TIMEOUT', 'did not answer in time', error);
-  }
-  if (error instanceof DOMException && error.name === 'AbortError') {
-    return new SubgraphFailure(name, 'CANCELED', 'was not waited for: the client has gone', error);
-  }
-  return new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'cannot be reached', error);
+  return headers;
+}
+
+function ignore(): void {
+  // Nobody wants to know.
 }

@@ -7,7 +7,7 @@ import { internalError } from '../execution/client-errors.ts';
 import type { FetchStep } from '../execution/compile-plan.ts';
 import { executeEvent } from '../execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from '../execution/execute-operation.ts';
-import { parseSubgraphResponse } from '../subgraphs/http-transport.ts';
+import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
 import type { CallContext } from '../subgraphs/subgraph-transport.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';

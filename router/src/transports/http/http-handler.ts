@@ -75,7 +75,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
   const stop = metrics.operationDuration.startTimer({ transport: 'http' });
   const gone = new AbortController();
   res.once('close', () => gone.abort());
-  const session = { principal, requestId };
+  const session = { principal, requestId, headers: req.headers };
   try {
     const prepared = await engine.prepare(request, session);
     const operation = prepared.operation.operation;

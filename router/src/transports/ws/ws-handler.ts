@@ -8,7 +8,7 @@ import { GraphQLError, GraphQLSchema, Kind } from 'graphql';
 import type { ExecutionArgs } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Principal } from '../../auth/principal.ts';
-import type { Engine } from '../../engine.ts';
+import type { Engine, Session } from '../../engine.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import type { PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
@@ -29,7 +29,7 @@ export interface WsHandlerOptions {
 /** Operations of one subscribe message, between the hooks of graphql-ws. */
 interface Run {
   prepared: PreparedOperation;
-  session: { principal: Principal; requestId: string };
+  session: Session;
 }
 
 /** To satisfy the protocol library: it executes nothing itself. */
@@ -73,7 +73,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           return [errorOf('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: connect again with a new one.')];
         }
-        const session = { principal, requestId: randomUUID() };
+        const session = { principal, requestId: randomUUID(), headers: context.extra.request.headers };
         try {
           const { query, operationName, variables } = payload;
           const prepared = await engine.prepare({ query, operationName, variables }, session);

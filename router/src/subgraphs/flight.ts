@@ -1,0 +1,196 @@
+import type { Pool } from 'undici';
+import type { Breaker } from './circuit-breaker.ts';
+import { isGatewayFailure } from './circuit-breaker.ts';
+import { decompress, isBomb } from './decompress.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeOwner, ResponseHeaders } from './exchange.ts';
+import { Answer, decodeUtf8, readAnswer } from './read-response.ts';
+import type { RetryBudget } from './retry-budget.ts';
+import { canceled, failureOf, shut, SubgraphOutage, timedOut, tooLarge, unusable } from './subgraph-failures.ts';
+import type { SubgraphFailure, SubgraphResponse } from './subgraph-transport.ts';
+import type { Watch, Watched } from './watch.ts';
+
+/** What the calls of one subgraph have in common. */
+export interface Route {
+  subgraph: string;
+  path: string;
+  pool: Pool;
+  /** For a call with all its attempts. */
+  timeoutMs: number;
+  maxBytes: number;
+  watch: Watch;
+  budget: RetryBudget;
+  breaker: Breaker | null;
+  onRetry: () => void;
+}
+
+export interface FlightPlan {
+  headers: string[];
+  body: string;
+  /** How often it may be repeated where no answer arrived; 0 for what changes something. */
+  retries: number;
+  /** No answer will come any more, or it has. */
+  onLanded: (flight: Flight) => void;
+}
+
+interface Waiter {
+  signal: AbortSignal | undefined;
+  resolve: (response: SubgraphResponse) => void;
+  reject: (error: unknown) => void;
+}
+
+const FIRST_WAIT_MS = 100;
+
+/** A call in flight, with all its attempts, for everybody who waits for its answer. */
+export class Flight implements Watched, ExchangeOwner {
+  slot = 0;
+  readonly #route: Route;
+  readonly #plan: FlightPlan;
+  readonly #deadline: number;
+  #waiters: Waiter[] = [];
+  /** On it depends whether the subgraph is called again: such a call goes on when nobody waits any more. */
+  #probe: PromiseWithResolvers<Answer> | null = null;
+  #exchange: Exchange | null = null;
+  #pause: NodeJS.Timeout | undefined;
+  #retried = 0;
+  #started = false;
+  #landed = false;
+
+  constructor(route: Route, plan: FlightPlan) {
+    this.#route = route;
+    this.#plan = plan;
+    this.#deadline = performance.now() + route.timeoutMs;
+  }
+
+  /**
+   * The answer, read anew for each who waits, as they may change what they get. The first to wait sets it off. Who
+   * leaves does not disturb the others; when the last leaves the call is canceled.
+   *
+   * @throws SubgraphFailure
+   */
+  wait(signal: AbortSignal | undefined): Promise<SubgraphResponse> {
+    const answer = new Promise<SubgraphResponse>((resolve, reject) => {
+      this.#waiters.push({ signal, resolve, reject });
+    });
+    if (!this.#started) this.#start();
+    return answer;
+  }
+
+  check(now: number): void {
+    if (now >= this.#deadline) {
+      this.#abort(timedOut(this.#route.subgraph));
+      return;
+    }
+    const gone = this.#waiters.filter(({ signal }) => signal?.aborted === true);
+    if (gone.length === 0) return;
+    const failure = canceled(this.#route.subgraph);
+    this.#waiters = this.#waiters.filter((waiter) => !gone.includes(waiter));
+    for (const { reject } of gone) reject(failure);
+    if (this.#waiters.length === 0 && this.#probe === null) this.#abort(failure);
+  }
+
+  answered(status: number, headers: ResponseHeaders, body: Buffer): void {
+    if (this.#landed) return;
+    const encoding = headers['content-encoding'];
+    const type = headers['content-type'];
+    const answer = { status, type: Array.isArray(type) ? type[0] : type };
+    if (encoding === undefined) {
+      this.#decoded(answer, body);
+      return;
+    }
+    const { subgraph, maxBytes } = this.#route;
+    const known = decompress(String(encoding), body, maxBytes, (error, bytes) => {
+      if (error === null) this.#decoded(answer, bytes);
+      else if (isBomb(error)) this.#fail(tooLarge(subgraph, maxBytes, error));
+      else this.#fail(unusable(subgraph, `answered ${status} with broken compression`, error));
+    });
+    if (!known) this.#fail(unusable(subgraph, `answered ${status} in an encoding that was not asked for`));
+  }
+
+  failed(error: Error): void {
+    if (this.#landed) return;
+    const failure = failureOf(this.#route.subgraph, error, this.#route.maxBytes);
+    if (failure instanceof SubgraphOutage && failure.retryable && this.#again()) return;
+    this.#fail(failure);
+  }
+
+  #start(): void {
+    const { breaker, budget, watch } = this.#route;
+    this.#started = true;
+    budget.earn();
+    watch.add(this);
+    if (breaker === null || breaker.state === 'closed') {
+      this.#attempt();
+      return;
+    }
+    breaker
+      .attempt(() => {
+        this.#probe = Promise.withResolvers();
+        this.#attempt();
+        return this.#probe.promise;
+      })
+      // A failure of the call itself has been told by then: this is the breaker's own.
+      .catch((error: unknown) => this.#fail(shut(this.#route.subgraph, error)));
+  }
+
+  #attempt(): void {
+    const { pool, path, maxBytes } = this.#route;
+    this.#exchange = new Exchange(this, maxBytes);
+    pool.dispatch({ method: 'POST', path, headers: this.#plan.headers, body: this.#plan.body }, this.#exchange);
+  }
+
+  /** Tries again after a while where that is allowed. */
+  #again(): boolean {
+    const { budget, onRetry } = this.#route;
+    if (this.#retried >= this.#plan.retries) return false;
+    // Full jitter: those that failed together do not come back together.
+    const wait = Math.random() * FIRST_WAIT_MS * 2 ** this.#retried;
+    if (performance.now() + wait >= this.#deadline || !budget.spend()) return false;
+    this.#retried += 1;
+    onRetry();
+    this.#exchange = null;
+    this.#pause = setTimeout(() => this.#attempt(), wait);
+    return true;
+  }
+
+  #decoded({ status, type }: { status: number; type: string | undefined }, body: Buffer): void {
+    if (this.#landed) return;
+    const text = decodeUtf8(body);
+    if (text === null) {
+      this.#fail(unusable(this.#route.subgraph, `answered ${status} with text that is not UTF-8`));
+      return;
+    }
+    const answer = new Answer(status, type, text);
+    if (isGatewayFailure(answer) && this.#again()) return;
+    this.#land(answer);
+    for (const { resolve, reject } of this.#waiters) {
+      try {
+        resolve(readAnswer(this.#route.subgraph, answer));
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+
+  #abort(failure: SubgraphFailure): void {
+    this.#fail(failure);
+    this.#exchange?.abort(failure);
+  }
+
+  #fail(failure: SubgraphFailure): void {
+    if (this.#landed) return;
+    this.#land(failure);
+    for (const { reject } of this.#waiters) reject(failure);
+  }
+
+  #land(outcome: Answer | SubgraphFailure): void {
+    this.#landed = true;
+    clearTimeout(this.#pause);
+    const { watch, breaker } = this.#route;
+    watch.delete(this);
+    this.#plan.onLanded(this);
+    if (this.#probe === null) breaker?.report(outcome);
+    else if (outcome instanceof Answer) this.#probe.resolve(outcome);
+    else this.#probe.reject(outcome);
+  }
+}

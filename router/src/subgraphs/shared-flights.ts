@@ -1,0 +1,68 @@
+import type { Flight } from './flight.ts';
+import type { CallContext } from './subgraph-transport.ts';
+
+/**
+ * Counts the changes that mutations may have made. An answer that was asked for before a change is not
+ * shared with those who ask after it.
+ */
+export interface Changes {
+  count: number;
+}
+
+/** The calls of one query that are in flight. */
+export interface SharedFlights {
+  find(principal: string, variables: string): Flight | undefined;
+  add(flight: Flight, principal: string, variables: string): void;
+  delete(flight: Flight): void;
+}
+
+interface Entry {
+  flight: Flight;
+  principal: string;
+  variables: string;
+  since: number;
+}
+
+/** Of the calls in flight the latest are compared, so that a subgraph that is slow does not make the router so. */
+const COMPARED = 64;
+
+/**
+ * Finds the call that is the same. An array that is searched: for the few that are in flight it takes less
+ * than to hash the variables, and leaves nothing to be collected.
+ */
+export function createSharedFlights(changes: Changes): SharedFlights {
+  const entries: Entry[] = [];
+  return {
+    find(principal, variables) {
+      const end = Math.max(0, entries.length - COMPARED);
+      for (let i = entries.length - 1; i >= end; i -= 1) {
+        const entry = entries[i];
+        if (entry?.variables === variables && entry.principal === principal && entry.since === changes.count) {
+          return entry.flight;
+        }
+      }
+      return undefined;
+    },
+    add(flight, principal, variables) {
+      entries.push({ flight, principal, variables, since: changes.count });
+    },
+    delete(flight) {
+      const place = entries.findIndex((entry) => entry.flight === flight);
+      const last = place === -1 ? undefined : entries.pop();
+      if (last !== undefined && place < entries.length) entries[place] = last;
+    },
+  };
+}
+
+/** They say where a call comes from; no answer depends on them. */
+const TRACING: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
+/** All that an answer can depend on beside the query. No part can hold a line break. */
+export function principalOf(identity: string | null, propagated: CallContext['headers']): string {
+  let principal = identity ?? '';
+  if (propagated === undefined) return principal;
+  for (const name of Object.keys(propagated)) {
+    if (!TRACING.has(name)) principal += `\n${name}:${propagated[name]}`;
+  }
+  return principal;
+}
