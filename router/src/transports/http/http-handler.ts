@@ -74,7 +74,9 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
 
   const stop = metrics.operationDuration.startTimer({ transport: 'http' });
   const gone = new AbortController();
-  res.once('close', () => gone.abort());
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort();
+  });
   const session = { principal, requestId, headers: req.headers };
   try {
     const prepared = await engine.prepare(request, session);
