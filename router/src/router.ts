@@ -60,6 +60,8 @@ export interface RouterOptions {
   /** Events that may wait for one client; default 1,000. */
   eventQueueCapacity?: number;
   keepAliveMs?: number;
+  /** How much may wait for one websocket, and for how long; then it is closed with 1013. Default 1 MiB, 15 s. */
+  slowClient?: { bytes: number; ms: number };
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
   /** Where the busiest operations are kept, to be planned before anybody asks after a start; default nowhere. */
@@ -139,6 +141,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     metrics,
     maxMessageBytes: maxBodyBytes,
     ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    ...(options.slowClient === undefined ? {} : { slowClient: options.slowClient }),
   });
 
   return {

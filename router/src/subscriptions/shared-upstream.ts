@@ -60,9 +60,7 @@ export function shareUpstream(transport: SubscriptionTransport): SharedUpstream 
         next(event) {
           close();
           operation.saw(event);
-          let left = sinks.size;
-          // Whoever completes an event does so in place.
-          for (const sink of sinks) sink.next((left -= 1) > 0 ? structuredClone(event) : event);
+          for (const sink of sinks) sink.next(event);
         },
         error: (errors) => end((sink) => sink.error(errors)),
         complete: () => end((sink) => sink.complete()),

@@ -1,21 +1,19 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
-import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
-import type { ServerOptions } from 'graphql-ws';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
-
-/** What the hooks of the protocol find in `context.extra`. */
-export interface SocketExtra {
-  socket: WebSocket;
-  request: IncomingMessage;
-}
+import { requestIdFrom } from '@timbre/platform/request-id';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { RawData } from 'ws';
+import { CLOSE_CODES, Connection } from './connection.ts';
+import type { ConnectionHandler, ConnectionSocket } from './connection.ts';
 
 export interface SocketServerOptions {
   maxMessageBytes: number;
   /** Between pings of the websocket protocol; a client that has not answered by the next is cut. */
   keepAliveMs: number;
+  /** A client with more bytes than this waiting for it is not read from; for longer than `ms`, it is closed with 1013. */
+  slowClient: { bytes: number; ms: number };
   log: Logger;
   onSockets: (change: 1 | -1) => void;
 }
@@ -25,84 +23,167 @@ export interface SocketServer {
   drain: () => Promise<void>;
 }
 
+const SUBPROTOCOL = 'graphql-transport-ws';
 const CLOSE_DEADLINE_MS = 5_000;
+const SWEEP_MS = 1_000;
+/** Below this an operation need not wait for the kernel to take its message. */
+const EASY_BYTES = 64 * 1024;
+/** A close frame has 125 bytes, two of which are the code. */
+const MAX_REASON_BYTES = 123;
 
-/**
- * graphql-ws on websockets of `ws`. Unlike graphql-ws' own glue it writes nothing to the console
- * because of what a client sends: a message that is too long or malformed is the client's affair.
- */
-export function serveSockets(
-  protocol: ServerOptions<Record<string, unknown> | undefined, SocketExtra>,
-  { maxMessageBytes, keepAliveMs, log, onSockets }: SocketServerOptions,
-): SocketServer {
-  const server = makeServer(protocol);
-  const wss = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
+/** What the sweep must know of a socket is on the socket: timers of its own would cost each more than its protocol state. */
+class ClientSocket extends WebSocket implements ConnectionSocket {
+  connection: Connection | null = null;
+  slowBytes = Infinity;
+  slowSince: number | null = null;
+  closingSince: number | null = null;
+  answered = true;
+  /** The sweep that pings it. */
+  turn = 0;
 
-  wss.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    onSockets(1);
-    // ws has closed the socket with the code that fits already.
-    socket.on('error', (error) => log.debug({ err: error }, 'a websocket failed'));
-    const stopPings = keepAlive(socket, keepAliveMs);
-    const closed = server.opened(
-      {
-        protocol: socket.protocol,
-        send: (data) => send(socket, data),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage(handle) {
-          socket.on('message', (message: Buffer) => {
-            handle(message.toString('utf8')).catch((error: unknown) => {
-              log.error({ err: error }, 'a websocket message could not be handled');
-              socket.close(CloseCode.InternalServerError, 'Internal server error');
-            });
-          });
-        },
-      },
-      { socket, request },
-    );
-    socket.once('close', (code, reason) => {
-      onSockets(-1);
-      stopPings();
-      closed(code, String(reason)).catch((error: unknown) => log.error({ err: error }, 'a websocket did not end well'));
+  isOpen(): boolean {
+    return this.readyState === this.OPEN;
+  }
+
+  /** The sweep cuts a client that does not close in its turn. */
+  tell(code: number, reason: string): void {
+    if (!this.isOpen()) return;
+    this.closingSince = performance.now();
+    // A client that is not read from could not answer.
+    this.resume();
+    this.close(code, shorten(reason));
+  }
+
+  /** Resolves when the kernel has it, where a lot waits already. */
+  write(text: string): Promise<void> | undefined {
+    if (!this.isOpen()) return undefined;
+    if (this.bufferedAmount < EASY_BYTES) {
+      this.send(text);
+      return undefined;
+    }
+    if (this.bufferedAmount > this.slowBytes) this.pause();
+    return new Promise((resolve) => {
+      // What cannot be sent any more has nobody to read it; the close event ends its operation.
+      this.send(text, () => {
+        if (this.isPaused && this.bufferedAmount <= this.slowBytes) this.resume();
+        resolve();
+      });
     });
+  }
+}
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  if (!(this instanceof ClientSocket)) return;
+  if (isBinary || !Buffer.isBuffer(data)) this.connection?.close(CLOSE_CODES.badRequest, 'Messages are text');
+  else this.connection?.receive(data.toString('utf8'));
+}
+
+function onPong(this: WebSocket): void {
+  if (this instanceof ClientSocket) this.answered = true;
+}
+
+/** Websockets of graphql-transport-ws at whatever path they are mounted. */
+export function serveSockets(handler: ConnectionHandler, options: SocketServerOptions): SocketServer {
+  const { maxMessageBytes, keepAliveMs, slowClient, log, onSockets } = options;
+  const wss = new WebSocketServer<typeof ClientSocket>({
+    noServer: true,
+    WebSocket: ClientSocket,
+    maxPayload: maxMessageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
+
+  const sweepMs = Math.min(SWEEP_MS, keepAliveMs, slowClient.ms);
+  const turns = Math.max(1, Math.round(keepAliveMs / sweepMs));
+  let turn = 0;
+  let next = 0;
+
+  /** Pings a part of the sockets in turn: all at once would hold up everybody's events. */
+  function sweep(): void {
+    turn = (turn + 1) % turns;
+    const now = performance.now();
+    for (const socket of wss.clients) {
+      if (socket.closingSince !== null) {
+        if (now - socket.closingSince > CLOSE_DEADLINE_MS) socket.terminate();
+      } else if (isSlow(socket, now)) {
+        socket.connection?.close(CLOSE_CODES.tryAgainLater, 'The client reads too slowly');
+      } else if (socket.turn === turn) {
+        if (socket.answered) socket.ping();
+        else socket.terminate();
+        socket.answered = false;
+      }
+    }
+  }
+
+  function isSlow(socket: ClientSocket, now: number): boolean {
+    if (socket.bufferedAmount <= slowClient.bytes) socket.slowSince = null;
+    else socket.slowSince ??= now;
+    return socket.slowSince !== null && now - socket.slowSince > slowClient.ms;
+  }
+
+  const onError = (error: Error) => {
+    // ws has closed the socket with the code that fits already.
+    log.debug({ err: error }, 'a websocket failed');
+  };
+  function onClose(this: WebSocket): void {
+    onSockets(-1);
+    if (this instanceof ClientSocket) this.connection?.ended();
+  }
+
+  function accept(socket: ClientSocket, req: IncomingMessage): void {
+    onSockets(1);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    if (socket.protocol !== SUBPROTOCOL) {
+      socket.tell(CLOSE_CODES.subprotocolNotAcceptable, 'Subprotocol not acceptable');
+      return;
+    }
+    socket.slowBytes = slowClient.bytes;
+    socket.turn = next;
+    next = (next + 1) % turns;
+    socket.connection = new Connection(socket, handler, {
+      headers: headersToKeep(req.headers),
+      requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
+    });
+    socket.on('message', onMessage);
+    socket.on('pong', onPong);
+  }
+
+  const sweeping = setInterval(sweep, sweepMs).unref();
 
   return {
     upgrade(req, socket, head) {
       socket.on('error', () => socket.destroy());
-      wss.handleUpgrade(req, socket, head, (client) => wss.emit('connection', client, req));
+      wss.handleUpgrade(req, socket, head, accept);
     },
     async drain() {
       const closed = new Promise<void>((resolve) => {
         wss.close(() => resolve());
       });
-      for (const client of wss.clients) client.close(1001, 'Going away');
+      for (const client of wss.clients) {
+        if (client.connection === null) client.tell(CLOSE_CODES.goingAway, 'Going away');
+        else client.connection.close(CLOSE_CODES.goingAway, 'Going away');
+      }
       const cut = setTimeout(() => {
         for (const client of wss.clients) client.terminate();
       }, CLOSE_DEADLINE_MS);
       await closed;
       clearTimeout(cut);
+      clearInterval(sweeping);
     },
   };
 }
 
-/** Resolves when the message is with the kernel: that is the backpressure of a subscription. */
-function send(socket: WebSocket, data: string): Promise<void> {
-  if (socket.readyState !== socket.OPEN) return Promise.resolve();
-  return new Promise((resolve) => {
-    // What cannot be sent any more has nobody to read it; the close event ends its subscription.
-    socket.send(data, () => resolve());
-  });
+/** Without those of the handshake itself, which nobody asks for later. */
+function headersToKeep(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !name.startsWith('sec-websocket-') && name !== 'host'),
+  );
 }
 
-function keepAlive(socket: WebSocket, everyMs: number): () => void {
-  let answered = true;
-  socket.on('pong', () => {
-    answered = true;
-  });
-  const timer = setInterval(() => {
-    if (!answered) socket.terminate();
-    answered = false;
-    if (socket.readyState === socket.OPEN) socket.ping();
-  }, everyMs);
-  return () => clearInterval(timer);
+function shorten(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  // A character that is cut in two would not be UTF-8.
+  return bytes.subarray(0, MAX_REASON_BYTES).toString().replace(/�+$/, '');
 }

@@ -1,20 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { AppError } from '@timbre/platform/errors';
-import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
-import { requestIdFrom } from '@timbre/platform/request-id';
-import { GraphQLError, GraphQLSchema, Kind } from 'graphql';
-import type { ExecutionArgs } from 'graphql';
+import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
-import type { Principal } from '../../auth/principal.ts';
-import type { Engine, Session } from '../../engine.ts';
+import type { Engine } from '../../engine.ts';
+import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
-import type { PreparedOperation } from '../../operations/prepare-operation.ts';
-import { OperationRefused } from '../../operations/refusal.ts';
-import { isAsyncIterable, observed } from './observed-stream.ts';
+import { startOperation } from '../results.ts';
+import { ConnectionRefused } from './connection.ts';
+import type { Handshake } from './connection.ts';
 import { serveSockets } from './serve-sockets.ts';
-import type { SocketServer } from './serve-sockets.ts';
+import type { SocketServer, SocketServerOptions } from './serve-sockets.ts';
 
 export interface WsHandlerOptions {
   engine: Engine;
@@ -24,89 +20,61 @@ export interface WsHandlerOptions {
   maxMessageBytes: number;
   /** Between pings of the websocket protocol; a client that does not answer by the next is cut. Default 12 s. */
   keepAliveMs?: number;
+  /** How much may wait for a client, and for how long; default 1 MiB and 15 s. */
+  slowClient?: SocketServerOptions['slowClient'];
 }
 
-/** Operations of one subscribe message, between the hooks of graphql-ws. */
-interface Run {
-  prepared: PreparedOperation;
-  session: Session;
-}
-
-/** To satisfy the protocol library: it executes nothing itself. */
-const NO_SCHEMA = new GraphQLSchema({});
-const CLOSE_FORBIDDEN = 4403;
-/** A close frame has 125 bytes, two of which are the code. */
-const MAX_REASON_BYTES = 123;
+const INIT_TIMEOUT_MS = 3_000;
+const SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, authenticate, log, metrics, maxMessageBytes, keepAliveMs = 12_000 } = options;
-  const principals = new WeakMap<object, Principal>();
-  const runs = new WeakMap<object, Run>();
+  const { engine, authenticate, log, metrics, maxMessageBytes } = options;
+  const { keepAliveMs = 12_000, slowClient = SLOW_CLIENT } = options;
 
-  const runOf = (args: object): Run => {
-    const run = runs.get(args);
-    if (run === undefined) throw new Error('An operation was executed that had not been prepared.');
-    return run;
-  };
+  async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake) {
+    const { requestId } = handshake;
+    try {
+      return await authenticate(authorizationOf(params, handshake), requestId);
+    } catch (error) {
+      const known = error instanceof AppError;
+      if (!known) log.error({ err: error, requestId }, 'a websocket could not be authenticated');
+      metrics.authFailures.inc({ code: known ? error.code : 'INTERNAL_SERVER_ERROR' });
+      throw new ConnectionRefused(known ? error.message : 'Internal server error');
+    }
+  }
 
   return serveSockets(
     {
-      async onConnect(context) {
-        const { request, socket } = context.extra;
-        const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
-        try {
-          const principal = await authenticate(authorizationOf(context.connectionParams, request), requestId);
-          principals.set(socket, principal);
-          return true;
-        } catch (error) {
-          const known = error instanceof AppError;
-          if (!known) log.error({ err: error, requestId }, 'a websocket could not be authenticated');
-          metrics.authFailures.inc({ code: known ? error.code : 'INTERNAL_SERVER_ERROR' });
-          socket.close(CLOSE_FORBIDDEN, (known ? error.message : 'Internal server error').slice(0, MAX_REASON_BYTES));
-          return false;
-        }
-      },
-      async onSubscribe(context, _id, payload) {
-        const principal = principals.get(context.extra.socket);
-        if (principal === undefined) return [errorOf('UNAUTHENTICATED', 'Nobody has been authenticated.')];
+      initTimeoutMs: INIT_TIMEOUT_MS,
+      connect,
+      async start(request, { principal, headers }, gone) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
-          return [errorOf('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: connect again with a new one.')];
+          throw new GraphQLError('The token has expired: connect again with a new one.', {
+            extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' },
+          });
         }
-        const session = { principal, requestId: randomUUID(), headers: context.extra.request.headers };
-        try {
-          const { query, operationName, variables } = payload;
-          const prepared = await engine.prepare({ query, operationName, variables }, session);
-          const args: ExecutionArgs = {
-            schema: NO_SCHEMA,
-            document: { kind: Kind.DOCUMENT, definitions: [prepared.operation] },
-          };
-          runs.set(args, { prepared, session });
-          return args;
-        } catch (error) {
-          if (error instanceof OperationRefused) return [...error.errors];
-          throw error;
-        }
+        const session = { principal, requestId: randomUUID(), headers, incremental: true };
+        const prepared = await engine.prepare(request, session);
+        // What a client that left has started to change is brought to its end.
+        const abandoned = prepared.operation.operation === OperationTypeNode.QUERY ? { signal: gone() } : {};
+        return startOperation(prepared, { ...session, ...abandoned }, { engine, metrics, transport: 'ws' });
       },
-      async execute(args) {
-        const { prepared, session } = runOf(args);
-        const stop = metrics.operationDuration.startTimer({ transport: 'ws', operation: prepared.operation.operation });
-        const outcome = await engine.execute(prepared, session);
-        stop({ outcome: outcome.errors === undefined ? 'ok' : 'errors' });
-        return outcome;
-      },
-      async subscribe(args) {
-        const { prepared, session } = runOf(args);
-        const stream = await engine.subscribe(prepared, session);
-        return isAsyncIterable(stream) ? observed(stream, metrics) : stream;
+      onFailure(error) {
+        const requestId = randomUUID();
+        log.error({ err: error, requestId }, 'an operation over a websocket failed');
+        return internalError(requestId);
       },
     },
-    { maxMessageBytes, keepAliveMs, log, onSockets: (change) => metrics.clientSockets.inc(change) },
+    { maxMessageBytes, keepAliveMs, slowClient, log, onSockets: (change) => metrics.clientSockets.inc(change) },
   );
 }
 
 /** Browsers cannot set headers on a websocket: the payload of `connection_init` comes first. */
-function authorizationOf(params: Record<string, unknown> | undefined, req: IncomingMessage): string | undefined {
+function authorizationOf(
+  params: Readonly<Record<string, unknown>> | null,
+  { headers: { authorization } }: Handshake,
+): string | undefined {
   for (const [name, value] of Object.entries(params ?? {})) {
     if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
   }
@@ -117,9 +85,5 @@ function authorizationOf(params: Record<string, unknown> | undefined, req: Incom
       if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
     }
   }
-  return req.headers.authorization;
-}
-
-function errorOf(code: 'UNAUTHENTICATED' | 'SUBSCRIPTION_AUTH_EXPIRED', message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code } });
+  return authorization;
 }

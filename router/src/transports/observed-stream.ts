@@ -1,4 +1,4 @@
-import type { RouterMetrics } from '../../metrics.ts';
+import type { RouterMetrics } from '../metrics.ts';
 
 export function isAsyncIterable<T>(
   value: AsyncIterableIterator<T, undefined> | object,

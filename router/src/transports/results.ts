@@ -1,0 +1,64 @@
+import { OperationTypeNode } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import type { Engine, Session } from '../engine.ts';
+import type { IncrementalUpdate } from '../execution/deferral.ts';
+import type { ExecutionOutcome } from '../execution/execute-operation.ts';
+import type { RouterMetrics } from '../metrics.ts';
+import type { PreparedOperation } from '../operations/prepare-operation.ts';
+import { isAsyncIterable, observed } from './observed-stream.ts';
+
+/** What a client is sent as one message; as JSON it is the response of the GraphQL specification. */
+export type Result = CompleteResult | IncrementalUpdate;
+
+export type CompleteResult = {
+  errors?: readonly GraphQLError[];
+  data?: Record<string, unknown> | null;
+  hasNext?: boolean;
+};
+
+/** The results of one operation in their order. `return` ends it, also while a `next` is pending. */
+export type ResultStream = AsyncIterableIterator<Result, undefined>;
+
+/**
+ * Runs a prepared operation of any kind: a query or a mutation gives one result, or several where it defers and the
+ * session is incremental; a subscription one for each event. A subscription that ends with an error rejects with a GraphQLError.
+ *
+ * @throws OperationRefused
+ */
+export async function startOperation(
+  prepared: PreparedOperation,
+  session: Session,
+  { engine, metrics, transport }: { engine: Engine; metrics: RouterMetrics; transport: string },
+): Promise<ResultStream> {
+  const { operation } = prepared.operation;
+  if (operation === OperationTypeNode.SUBSCRIPTION) {
+    const stream = await engine.subscribe(prepared, session);
+    return isAsyncIterable(stream) ? observed(stream, metrics) : resultsOf(stream);
+  }
+  const stop = metrics.operationDuration.startTimer({ transport, operation });
+  const outcome = await engine.execute(prepared, session);
+  stop({ outcome: outcome.errors === undefined ? 'ok' : 'errors' });
+  return resultsOf(outcome);
+}
+
+/** What is deferred follows the first result; then, and only then, that one says that more comes. */
+function resultsOf({ incremental, ...outcome }: ExecutionOutcome): ResultStream {
+  let first: ExecutionOutcome | null = outcome;
+  return {
+    async next() {
+      if (first === null) return incremental?.next() ?? { value: undefined, done: true };
+      const { errors, data } = first;
+      first = null;
+      const result: CompleteResult = errors === undefined ? { data } : { errors, data };
+      return { value: incremental === undefined ? result : { ...result, hasNext: true }, done: false };
+    },
+    async return() {
+      first = null;
+      await incremental?.return?.();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
