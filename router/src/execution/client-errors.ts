@@ -38,12 +38,15 @@ export function clientErrors(
   }
   const explained: Path[] = [];
   for (const { error, subgraph, path } of fetchErrors) {
-    const place = path === null ? null : clientPath(shape, data, path);
-    if (place !== null) explained.push(place);
-    tell(error.message, place === null || place.length === 0 ? null : place, publicExtensions(error, subgraph));
+    const place = path === null ? [] : clientPath(shape, data, path);
+    if (place.length > 0) explained.push(place);
+    tell(error.message, place.length === 0 ? null : place, publicExtensions(error, subgraph));
   }
+  // An error without a place is one of a whole answer.
+  const isPlaceless = explained.length < fetchErrors.length;
   for (const { kind, message, path } of completionErrors) {
-    if (kind === 'invalid' && !explained.some((place) => isAround(place, path) || isAround(path, place))) {
+    if (kind === 'unauthorized' || (kind === 'unanswered' && isPlaceless)) continue;
+    if (!explained.some((place) => isAround(place, path) || isAround(path, place))) {
       tell(message, path, { code: 'INTERNAL_SERVER_ERROR' });
     }
   }

@@ -4,7 +4,8 @@ import type { FieldShape, ObjectShape, ValueShape } from './response-shape.ts';
 
 /** What completion found wrong, in the client's terms. */
 export interface CompletionError {
-  kind: 'unauthorized' | 'invalid';
+  /** `unanswered`: a root field that was in no answer. */
+  kind: 'unauthorized' | 'unanswered' | 'invalid';
   message: string;
   path: (string | number)[];
 }
@@ -52,13 +53,7 @@ function completeField(field: FieldShape, data: Data, completion: Completion): u
     return null;
   }
   if (raw === null || raw === undefined) {
-    // At the root, nothing that was there before can be the reason why a field was not answered.
-    if (field.nonNull || (raw === undefined && path.length === 0)) {
-      path.push(field.name);
-      const what = field.nonNull ? 'Cannot return null for non-nullable field' : 'No subgraph answered the field';
-      report(completion, 'invalid', `${what} ${field.coordinate}.`);
-      path.pop();
-    }
+    reportMissing(field, raw, completion);
     return null;
   }
   if (field.value.kind === 'leaf') {
@@ -69,6 +64,17 @@ function completeField(field: FieldShape, data: Data, completion: Completion): u
   const value = completeValue(field.value, raw, field, completion);
   path.pop();
   return value;
+}
+
+function reportMissing(field: FieldShape, raw: null | undefined, completion: Completion): void {
+  const { path } = completion;
+  // At the root, nothing that was there before can be the reason why a field was not answered.
+  const isUnanswered = raw === undefined && path.length === 0;
+  if (!isUnanswered && !field.nonNull) return;
+  path.push(field.name);
+  if (isUnanswered) report(completion, 'unanswered', `No subgraph answered the field ${field.coordinate}.`);
+  else report(completion, 'invalid', `Cannot return null for non-nullable field ${field.coordinate}.`);
+  path.pop();
 }
 
 function completeValue(shape: ValueShape, raw: unknown, field: FieldShape, completion: Completion): unknown {

@@ -15,3 +15,15 @@ export function setOwn(target: Data, key: string, value: unknown): void {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   } else target[key] = value;
 }
+
+/** A copy that can be added to: everything in JSON but the leaves is new. */
+export function copyData(data: Data): Data {
+  const copy: Data = {};
+  for (const key in data) setOwn(copy, key, copyValue(data[key]));
+  return copy;
+}
+
+function copyValue(value: unknown): unknown {
+  if (isList(value)) return value.map(copyValue);
+  return isData(value) ? copyData(value) : value;
+}

@@ -40,8 +40,8 @@ export interface ExecutableOptions {
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Two to the number of conditions: nobody has more in use. */
-const MAX_SHAPES = 64;
+/** Of one operation at once: clients use few of the combinations that its conditions allow. */
+const MAX_SHAPES = 16;
 
 export function makeExecutable(options: ExecutableOptions): ExecutableOperation {
   const { plan } = options;

@@ -3,6 +3,7 @@ import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-tr
 import { clientErrors } from './client-errors.ts';
 import type { FetchError } from './client-errors.ts';
 import { completeObject, startCompletion } from './complete-response.ts';
+import { copyData } from './data.ts';
 import type { Data } from './data.ts';
 import { createDeferral } from './deferral.ts';
 import type { IncrementalUpdate } from './deferral.ts';
@@ -49,8 +50,11 @@ export async function executeEvent(execution: Execution, event: SubgraphResponse
   if (primary === null) throw new Error('Only a subscription has events.');
   // An event may be several clients': what is added to it is added to a copy.
   const isAddedTo = plan.step !== null || primary.rewriteOutput !== null;
-  const data = isAddedTo ? structuredClone(event.data) : event.data;
-  const run = startRun(execution, data ?? {}, { onDefer: () => undefined, onFetched: () => undefined });
+  const data = event.data ?? {};
+  const run = startRun(execution, isAddedTo ? copyData(data) : data, {
+    onDefer: () => undefined,
+    onFetched: () => undefined,
+  });
   primary.rewriteOutput?.(run.data);
   if (event.errors !== undefined) recordErrors(primary, run, null, event.errors);
   if (plan.step !== null) await runPlan(plan.step, run);
