@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { createIdentityVerifier, IDENTITY_HEADER } from '@timbre/platform/identity';
+import { auditServer } from 'graphql-http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseSettings } from './env.ts';
@@ -106,6 +107,13 @@ describe('on any supergraph', () => {
     expect(
       (await post(program.url, '{ people(first: 1000000000) { __typename } __schema { types { name } } }')).errors,
     ).not.toMatchObject([{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } }]);
+  });
+
+  test('the audits of GraphQL over HTTP are all ok', async () => {
+    const results = await auditServer({ url: program.url });
+    const notOk = results.filter(({ status }) => status !== 'ok');
+    expect(notOk.map(({ id, name, status }) => `${id} ${status}: ${name}`)).toEqual([]);
+    expect(results).toHaveLength(61);
   });
 
   test('flags set limits', async () => {

@@ -1,5 +1,4 @@
 import { request } from 'node:http';
-import { auditServer } from 'graphql-http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestGraph } from '../../testing/test-graph.ts';
 import type { TestGraph } from '../../testing/test-graph.ts';
@@ -42,15 +41,6 @@ const post = async (body: unknown, headers: Record<string, string> = {}, url = r
   );
 const get = async (parameters: Record<string, string>, headers: Record<string, string> = {}, url = router.url) =>
   answerOf(await fetch(`${url}?${new URLSearchParams(parameters).toString()}`, { headers }));
-
-test('the audits of GraphQL over HTTP are all ok', async () => {
-  const results = await auditServer({ url: router.url });
-  const notOk = results
-    .filter(({ status }) => status !== 'ok')
-    .map(({ id, name, status }) => `${id} ${status}: ${name}`);
-  expect(notOk).toEqual([]);
-  expect(results).toHaveLength(61);
-});
 
 describe('status and media type', () => {
   const refused = [
