@@ -11,13 +11,25 @@ const BENCHES: Record<string, Bench> = {
     measures: 'how close clones come to their speakers: --speakers DIR (files SPEAKER-…-N.flac, ten of each)',
     load: () => import('./clone.ts'),
   },
+  reload: {
+    measures: 'the supergraph replaced 200 times under load: failed requests, lost events, memory',
+    load: () => import('./reload.ts'),
+  },
   router: {
     measures: 'our router beside other gateways and a floor: CPU per request, requests/s, p50, p99, memory',
     load: () => import('./router.ts'),
   },
+  soak: {
+    measures: 'five minutes of mixed load: whether the heap of the router grows',
+    load: () => import('./soak.ts'),
+  },
   speech: {
     measures: 'speech through the whole graph at 1, 4 and 16 generations at once: throughput, first audio, CPU',
     load: () => import('./speech.ts'),
+  },
+  subscriptions: {
+    measures: '10,000 subscriptions through our router and at a bare server: latency, memory by connection',
+    load: () => import('./subscriptions.ts'),
   },
 };
 
@@ -31,7 +43,7 @@ if (bench) {
     usage: `npm run bench -- NAME [options]
 
 ${Object.entries(BENCHES)
-  .map(([each, { measures }]) => `  ${each.padEnd(8)} ${measures}`)
+  .map(([each, { measures }]) => `  ${each.padEnd(13)} ${measures}`)
   .join('\n')}`,
     options: {},
     allowPositionals: true,

@@ -15,8 +15,8 @@ export interface RouterProgramOptions {
 export interface RouterProgram extends PinnedProcess {
   /** Of GraphQL. */
   url: string;
-  /** The sum over all labels. */
-  metric(name: string): Promise<number>;
+  /** The sum over all labels, or over those samples that have `label`, as `name="value"`. */
+  metric(name: string, label?: string): Promise<number>;
 }
 
 const MAIN = fileURLToPath(new URL('../../../router/src/main.ts', import.meta.url));
@@ -38,10 +38,13 @@ export async function startRouterProgram(options: RouterProgramOptions): Promise
   return {
     ...program,
     url: `${base}/graphql`,
-    async metric(name) {
+    async metric(name, label = '') {
       const text = await (await fetch(`${base}/metrics`)).text();
-      const samples = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
-      return [...samples].reduce((sum, [, value]) => sum + Number(value), 0);
+      const samples = text.matchAll(new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)$`, 'gm'));
+      return [...samples].reduce(
+        (sum, [, labels = '', value]) => sum + (labels.includes(label) ? Number(value) : 0),
+        0,
+      );
     },
   };
 }

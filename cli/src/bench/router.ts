@@ -1,4 +1,5 @@
 import { CommandError, runCommand } from '../run-command.ts';
+import { countOf } from './count-of.ts';
 import { requireTwoCores } from './pinned-process.ts';
 import { CONTESTANTS } from './router/contestants.ts';
 import { GRAPHS } from './router/graphs.ts';
@@ -51,9 +52,4 @@ processes by requests: of all columns the one that another program on the machin
       for (const graph of graphs) await measureGraph(graph, folder, plan);
     },
   });
-}
-
-function countOf(name: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new CommandError(`--${name} must be a whole number from 1.`, 2);
-  return Number(text);
 }
