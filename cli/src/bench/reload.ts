@@ -20,6 +20,8 @@ const LAST_EVENTS_MS = 10_000;
 const RELOADS = 'timbre_router_reloads_total';
 
 interface Memory {
+  /** Before the collection. */
+  asIsMb: number;
   residentMb: number;
   heapMb: number;
 }
@@ -31,7 +33,7 @@ export function run(args: string[]): Promise<void> {
 
 Replaces the supergraph file of a running router, one reload after the other, under ${LOAD.queries} queries and ${LOAD.mutations} mutations at once
 and ${LOAD.subscriptions} subscriptions with an event a second each, numbered. Prints requests that failed, events that were lost or came
-twice, and the router's memory after the tenth reload and at the end, both after a full collection of garbage.
+twice, and the router's memory after the tenth reload and at the end, as it is and after a full collection of garbage.
 
   --reloads N   default 200`,
     args,
@@ -50,6 +52,7 @@ async function measure(mixed: Mixed, count: number): Promise<void> {
   // The router began with none of these.
   const variants = ['a', 'b', 'c'].map((name) => composeBenchGraph(subgraphs.port, `extra_${name}`));
   const durations: number[] = [];
+  const answers: number[] = [];
   let settled: Memory | null = null;
   for (let index = 1; index <= count; index++) {
     const begun = performance.now();
@@ -58,10 +61,12 @@ async function measure(mixed: Mixed, count: number): Promise<void> {
     durations.push(performance.now() - begun);
     if (index === SETTLED_AFTER) settled = await memoryOf(mixed);
     if (index % EVERY === 0) {
-      const { requests, failed, events } = await load.report();
-      const resident = megabytes(residentBytes(router.pid));
+      const { requests, failed, events, latencies } = await load.report();
+      answers.push(...latencies);
+      const [p99, resident] = [quantile(latencies, 0.99), megabytes(residentBytes(router.pid))];
       console.error(
-        `${index} reloads: ${requests} requests, ${failed} failed, ${events} events, ${resident.toFixed(0)} MB`,
+        `${index} reloads: ${requests} requests, p99 ${p99.toFixed(0)} ms, ${failed} failed, ` +
+          `${events} events, ${resident.toFixed(0)} MB`,
       );
     }
   }
@@ -76,14 +81,16 @@ async function measure(mixed: Mixed, count: number): Promise<void> {
   const lost = Math.max(report.lost, emitted - (report.taken - report.repeated));
   const rows = [
     ['reloads', String(count)],
-    ['seconds for one, p50 and p99', `${seconds(durations, 0.5)}, ${seconds(durations, 0.99)}`],
+    ['seconds for one, p50, p99 and longest', [0.5, 0.99, 1].map((q) => seconds(durations, q)).join(', ')],
     ['requests', String(report.requests)],
+    ['seconds for an answer, p50, p99 and longest', [0.5, 0.99, 1].map((q) => seconds(answers, q)).join(', ')],
     ['failed', String(report.failed)],
     ['events emitted', String(emitted)],
     ['lost', String(lost)],
     ['twice', String(report.repeated)],
-    [`RSS after ${SETTLED_AFTER} and at the end, MB`, memories(settled, end, 'residentMb')],
-    ['heap after GC, MB', memories(settled, end, 'heapMb')],
+    [`RSS after ${SETTLED_AFTER} and at the end, MB`, memories(settled, end, 'asIsMb')],
+    ['RSS after a collection, MB', memories(settled, end, 'residentMb')],
+    ['heap after a collection, MB', memories(settled, end, 'heapMb')],
   ];
   console.log(`\n${aligned(rows)}`);
 }
@@ -103,8 +110,9 @@ async function untilReloaded({ router }: Mixed, count: number): Promise<void> {
 }
 
 async function memoryOf({ inspector, router }: Mixed): Promise<Memory> {
+  const asIsMb = megabytes(residentBytes(router.pid));
   await inspector.collectGarbage();
-  return { residentMb: megabytes(residentBytes(router.pid)), heapMb: megabytes(await inspector.heapBytes()) };
+  return { asIsMb, residentMb: megabytes(residentBytes(router.pid)), heapMb: megabytes(await inspector.heapBytes()) };
 }
 
 function megabytes(bytes: number | null): number {
@@ -112,7 +120,7 @@ function megabytes(bytes: number | null): number {
 }
 
 function seconds(milliseconds: readonly number[], q: number): string {
-  return (quantile(milliseconds, q) / 1000).toFixed(2);
+  return (quantile(milliseconds, q) / 1000).toFixed(3);
 }
 
 function memories(before: Memory | null, after: Memory, field: keyof Memory): string {

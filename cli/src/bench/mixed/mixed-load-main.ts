@@ -60,7 +60,7 @@ const isWhole = (answer: Answer): boolean => answer.status === 200 && !answer.er
 const WRONG: readonly [request: OperationRequest, isRight: (answer: Answer) => boolean, bearer?: string][] = [
   [{ query: '{ broken }' }, ({ errors, data }) => errors?.length === 1 && data?.['broken'] === null],
   [{ query: '{ nothing }' }, ({ errors, data }) => errors !== undefined && data === undefined],
-  [{ query: '{ users { id ' }, ({ status }) => status === 400],
+  [{ query: '{ users { id ' }, (answer) => codesOf(answer).includes('GRAPHQL_PARSE_FAILED')],
   [{ query: '{ now }' }, ({ status }) => status === 401, `${token.slice(0, -8)}AAAAAAAA`],
   [
     { query: `{ ${Array.from({ length: 29 }, (_, index) => `a${index}: users { id name score }`).join(' ')} }` },
