@@ -16,7 +16,7 @@ import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
 import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
-import type { OutcomeStream } from './subscriptions/subscribe-operation.ts';
+import type { OutcomeStream, Subscription, SubscriptionTarget } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
 
 /** One request of one caller, whatever brought it. */
@@ -38,6 +38,24 @@ export interface Engine {
   execute(prepared: PreparedOperation, session: Session): Promise<ExecutionOutcome>;
   /** A subscription; an outcome where there is nothing to subscribe to because all of it is forbidden. */
   subscribe(prepared: PreparedOperation, session: Session): OutcomeStream | Promise<ExecutionOutcome>;
+  close(): Promise<void>;
+}
+
+/** An {@link Engine} on one supergraph. */
+export interface SupergraphEngine extends Omit<Engine, 'subscribe'> {
+  /** `onLeft` is called when nothing of the subscription runs here any more. */
+  subscribe(
+    prepared: PreparedOperation,
+    session: Session,
+    onLeft: () => void,
+  ): Subscription | Promise<ExecutionOutcome>;
+  /** Moves a subscription here from another supergraph's engine; null where there is nothing to subscribe to. */
+  adopt(
+    subscription: Subscription,
+    prepared: PreparedOperation,
+    session: Session,
+    onLeft: () => void,
+  ): 'kept' | 'renewed' | null;
   /** Lets go of the supergraph and of the connections: for when nothing runs any more. */
   close(): Promise<void>;
 }
@@ -55,7 +73,7 @@ export interface EngineOptions {
   eventQueueCapacity?: number;
 }
 
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): SupergraphEngine {
   const { supergraph, prepare, identityOf, propagateHeaders, log, metrics } = options;
   const { calls, streams } = options.connections;
 
@@ -101,6 +119,13 @@ export function createEngine(options: EngineOptions): Engine {
     }
   };
 
+  function targetOf(prepared: PreparedOperation, session: Session, onLeft: () => void): SubscriptionTarget | null {
+    const { primary } = prepared.executable.plan;
+    const upstream = primary === null ? undefined : streams.get(primary.operation.subgraph);
+    if (primary === null || upstream === undefined) return null;
+    return { execution: executionOf(prepared, session), primary, schema: supergraph.schema, upstream, onLeft };
+  }
+
   return {
     execute,
     async prepare(request, session) {
@@ -116,22 +141,23 @@ export function createEngine(options: EngineOptions): Engine {
         throw new OperationRefused([internalError(session.requestId)]);
       }
     },
-    subscribe(prepared, session) {
+    subscribe(prepared, session, onLeft) {
       const { primary } = prepared.executable.plan;
-      if (primary === null) return execute(prepared, session);
-      const upstream = streams.get(primary.operation.subgraph);
-      if (upstream === undefined) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${primary.operation.subgraph}".`);
+      if (primary === null) return execute(prepared, session).finally(onLeft);
+      const target = targetOf(prepared, session, onLeft);
+      if (target === null) throw refusal('SUBGRAPH_UNAVAILABLE', `No subgraph "${primary.operation.subgraph}".`);
       return subscribeOperation({
-        execution: executionOf(prepared, session),
-        primary,
-        schema: supergraph.schema,
-        upstream,
+        target,
         resume: options.resume,
         context: contextOf(session),
         principal: session.principal,
         log,
         ...(options.eventQueueCapacity === undefined ? {} : { capacity: options.eventQueueCapacity }),
       });
+    },
+    adopt(subscription, prepared, session, onLeft) {
+      const target = targetOf(prepared, session, onLeft);
+      return target === null ? null : subscription.move(target);
     },
     async close() {
       supergraph.unload();

@@ -13,6 +13,8 @@ export interface RouterMetrics {
   supergraph: Gauge<'id'>;
   /** By `swapped`, `unchanged` and `refused`. */
   reloads: Counter<'outcome'>;
+  /** Open subscriptions at a reload: `kept` their upstream, `renewed` it, or `ended`. */
+  subscriptionMoves: Counter<'outcome'>;
   /** Seconds by subgraph and outcome (`ok`, `errors`, `failed`). */
   fetchDuration: Histogram<'subgraph' | 'outcome'>;
   /** Of the circuit breaker of each subgraph: 0 closed, 1 half-open, 2 open. */
@@ -62,6 +64,12 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
     reloads: new Counter({
       name: 'timbre_router_reloads_total',
       help: 'Supergraphs that were to take the place of the present one.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    subscriptionMoves: new Counter({
+      name: 'timbre_router_subscription_moves_total',
+      help: 'Subscriptions that were open when another supergraph took the place of theirs.',
       labelNames: ['outcome'] as const,
       registers,
     }),

@@ -1,16 +1,19 @@
 import type { Logger } from '@timbre/platform/logger';
 import { accessKey, principalOfAccess } from './auth/access.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, SupergraphEngine } from './engine.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { HotOperation, HotOperations } from './operations/hot-operations.ts';
-import type { Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import { createOpenSubscriptions } from './subscriptions/open-subscriptions.ts';
+import type { Destination } from './subscriptions/open-subscriptions.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
+import { supergraphId } from './supergraph/planner-thread.ts';
 
 /** What runs the operations of one supergraph. */
 export interface Generation {
   supergraph: LoadedSupergraph;
   prepare: Prepare;
-  engine: Engine;
+  engine: SupergraphEngine;
 }
 
 export interface ReloadingEngineOptions {
@@ -32,10 +35,16 @@ export interface ReloadingEngine extends Engine {
   reload(sdl: string): Promise<void>;
 }
 
-interface Running extends Generation {
+interface Running extends Generation, Destination {
   /** Preparations, executions and streams that have not ended. */
   active: number;
   retired: boolean;
+}
+
+/** Where a prepared operation comes from. */
+interface Origin {
+  generation: Running;
+  request: OperationRequest;
 }
 
 const WARM_OPERATIONS = 100;
@@ -46,13 +55,25 @@ const LINGER_MS = 1_000;
 export async function createReloadingEngine(sdl: string, options: ReloadingEngineOptions): Promise<ReloadingEngine> {
   const { build, hot, log, metrics } = options;
   const generations = new Set<Running>();
-  const preparedOn = new WeakMap<PreparedOperation, Running>();
+  const preparedOn = new WeakMap<PreparedOperation, Origin>();
+  const subscriptions = createOpenSubscriptions({ log, metrics });
   let current = await begin(sdl);
   let reloading = Promise.resolve();
   announce();
 
   async function begin(text: string): Promise<Running> {
-    const generation = { ...(await build(text)), active: 0, retired: false };
+    const generation: Running = {
+      ...(await build(text)),
+      active: 0,
+      retired: false,
+      hold() {
+        generation.active += 1;
+        return () => {
+          generation.active -= 1;
+          if (generation.retired && generation.active === 0) endSoon(generation);
+        };
+      },
+    };
     generations.add(generation);
     await warm(generation, hot.busiest(WARM_OPERATIONS));
     return generation;
@@ -61,11 +82,6 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
   function announce(): void {
     metrics.supergraph.reset();
     metrics.supergraph.set({ id: current.supergraph.id.slice(0, 12) }, 1);
-  }
-
-  function leave(generation: Running): void {
-    generation.active -= 1;
-    if (generation.retired && generation.active === 0) endSoon(generation);
   }
 
   function endSoon(generation: Running): void {
@@ -83,6 +99,10 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
   }
 
   async function swap(text: string): Promise<void> {
+    if (supergraphId(text) === current.supergraph.id) {
+      metrics.reloads.inc({ outcome: 'unchanged' });
+      return;
+    }
     let next: Running;
     try {
       next = await begin(text);
@@ -92,10 +112,6 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       throw error;
     }
     const previous = current;
-    if (next.supergraph.id === previous.supergraph.id) {
-      metrics.reloads.inc({ outcome: 'unchanged' });
-      return end(next);
-    }
     current = next;
     previous.retired = true;
     if (previous.active === 0) endSoon(previous);
@@ -104,13 +120,19 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
     log.info({ id: next.supergraph.id, from: previous.supergraph.id }, 'a new supergraph is served');
   }
 
+  function originOf(prepared: PreparedOperation): Origin {
+    const origin = preparedOn.get(prepared);
+    if (origin === undefined) throw new Error('The operation was prepared by another engine.');
+    return origin;
+  }
+
   return {
     async prepare(request, session) {
       const generation = current;
-      generation.active += 1;
+      const leave = generation.hold();
       try {
         const prepared = await generation.engine.prepare(request, session);
-        preparedOn.set(prepared, generation);
+        preparedOn.set(prepared, { generation, request });
         // The same for everybody who may see the same: its identity saves a look at the texts.
         hot.count(prepared.executable, () => ({
           query: request.query,
@@ -120,38 +142,42 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
         }));
         return prepared;
       } finally {
-        leave(generation);
+        leave();
       }
     },
     async execute(prepared, session) {
-      const generation = preparedOn.get(prepared) ?? current;
-      generation.active += 1;
+      const { generation } = originOf(prepared);
+      const leave = generation.hold();
       let goesOn = false;
       try {
         const outcome = await generation.engine.execute(prepared, session);
         if (outcome.incremental === undefined) return outcome;
         goesOn = true;
-        return { ...outcome, incremental: counted(outcome.incremental, () => leave(generation)) };
+        return { ...outcome, incremental: withEnd(outcome.incremental, leave) };
       } finally {
-        if (!goesOn) leave(generation);
+        if (!goesOn) leave();
       }
     },
     subscribe(prepared, session) {
-      const generation = preparedOn.get(prepared) ?? current;
-      generation.active += 1;
+      const { generation, request } = originOf(prepared);
+      const leave = generation.hold();
+      let subscription: ReturnType<SupergraphEngine['subscribe']>;
       try {
-        const stream = generation.engine.subscribe(prepared, session);
-        if (stream instanceof Promise) return stream.finally(() => leave(generation));
-        return counted(stream, () => leave(generation));
+        subscription = generation.engine.subscribe(prepared, session, leave);
       } catch (error) {
-        leave(generation);
+        leave();
         throw error;
       }
+      if (subscription instanceof Promise) return subscription;
+      const ended = subscriptions.add({ request, session, subscription, on: generation });
+      // The supergraph was replaced between preparation and now.
+      if (generation !== current) reloading = reloading.then(() => subscriptions.moveTo(current));
+      return withEnd(subscription, ended);
     },
     reload(text) {
-      const done = reloading.then(() => swap(text));
-      reloading = done.catch(() => undefined);
-      return done;
+      const swapped = reloading.then(() => swap(text));
+      reloading = swapped.then(() => subscriptions.moveTo(current)).catch(() => undefined);
+      return swapped;
     },
     async close() {
       await reloading;
@@ -173,7 +199,7 @@ async function warm({ prepare }: Generation, operations: readonly HotOperation[]
 }
 
 /** The same stream, and a word when it has ended. */
-function counted<T>(
+function withEnd<T>(
   stream: AsyncIterableIterator<T, undefined>,
   onEnd: () => void,
 ): AsyncIterableIterator<T, undefined> {

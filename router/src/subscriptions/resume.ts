@@ -26,6 +26,15 @@ export interface UpstreamOperation {
   variables(): Readonly<Record<string, unknown>>;
   /** Notes an event, so that the next subscribe goes on after it. */
   saw(event: unknown): void;
+  /** Where it is; null where no rule says how to go on. */
+  place(): Place | null;
+}
+
+/** Where a subscription can go on, on another upstream too. */
+export interface Place {
+  /** The name of the subscription field. */
+  root: string;
+  after: unknown;
 }
 
 const NAME = '__resumeAfter';
@@ -41,26 +50,36 @@ interface Resumable {
 /** By the operation: parsing and printing for each of very many subscriptions of one plan would cost more than the rest. */
 const resumables = new WeakMap<SubgraphOperation, Resumable | null>();
 
+export interface ResumeContext {
+  schema: GraphQLSchema;
+  coerced: Readonly<Record<string, unknown>>;
+  place?: Place | null;
+}
+
 /**
  * The subscription of a plan's primary fetch, such that a reconnect neither repeats nor skips
- * events where a rule says how; without a rule it is sent again as it is.
+ * events where a rule says how; without a rule it is sent again as it is. It begins where the client wants it to, or
+ * at the place where another that it takes the place of is.
  */
 export function upstreamOperation(
   fetch: SubgraphOperation,
   variables: Readonly<Record<string, unknown>>,
   rules: ResumeRules,
-  { schema, coerced }: { schema: GraphQLSchema; coerced: Readonly<Record<string, unknown>> },
+  { schema, coerced, place = null }: ResumeContext,
 ): UpstreamOperation {
   let resumable = resumables.get(fetch);
   if (resumable === undefined) {
     resumable = resumableOf(fetch.query, rules, schema);
     resumables.set(fetch, resumable);
   }
-  if (resumable === null) return { query: fetch.query, variables: () => variables, saw: () => undefined };
+  if (resumable === null) {
+    return { query: fetch.query, variables: () => variables, saw: () => undefined, place: () => null };
+  }
 
   const { query, rule, root, field } = resumable;
   // The variable takes the place of the client's argument and has its value until the first event.
-  let after: unknown = getArgumentValues(field, root, coerced)[rule.argument];
+  let after: unknown =
+    place?.root === field.name ? place.after : getArgumentValues(field, root, coerced)[rule.argument];
   const responseName = root.alias?.value ?? root.name.value;
   return {
     query,
@@ -69,6 +88,7 @@ export function upstreamOperation(
       const data = isRecord(event) && isRecord(event['data']) ? event['data'][responseName] : undefined;
       if (isRecord(data)) after = data[NAME] ?? after;
     },
+    place: () => ({ root: field.name, after }),
   };
 }
 

@@ -11,7 +11,7 @@ import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
 import type { CallContext } from '../subgraphs/subgraph-transport.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
-import type { ResumeRules } from './resume.ts';
+import type { Place, ResumeRules, UpstreamOperation } from './resume.ts';
 import type { SharedUpstream } from './shared-upstream.ts';
 
 /**
@@ -20,13 +20,20 @@ import type { SharedUpstream } from './shared-upstream.ts';
  */
 export const EVENT_QUEUE_CAPACITY = 1_000;
 
-export interface SubscribeOptions {
+/** What a subscription runs on: its operation as it was prepared on one supergraph. */
+export interface SubscriptionTarget {
   execution: Execution;
   /** What is subscribed to. */
   primary: FetchStep;
   schema: GraphQLSchema;
-  log: Logger;
   upstream: SharedUpstream;
+  /** Called once, when nothing of the subscription runs on it any more. */
+  onLeft: () => void;
+}
+
+export interface SubscribeOptions {
+  target: SubscriptionTarget;
+  log: Logger;
   context: CallContext;
   principal: Principal;
   /** How subscriptions go on after the subgraph was away. */
@@ -36,56 +43,178 @@ export interface SubscribeOptions {
 
 export type OutcomeStream = AsyncIterableIterator<ExecutionOutcome, undefined>;
 
+/** A subscription of a client, whatever it runs on. */
+export interface Subscription extends OutcomeStream {
+  /**
+   * Goes on with the operation as it was prepared on another supergraph. Where it asks its subgraph for the same, the
+   * upstream stays and what comes from now on is completed anew (`kept`). Where it asks for something else,
+   * that is subscribed to (`renewed`): by a resume rule from the last event on, without a gap; without one the old
+   * upstream is left only when the new one has had its first event, or a second has passed.
+   */
+  move(target: SubscriptionTarget): 'kept' | 'renewed';
+  /** Ends it with an error; what is queued is dropped. */
+  fail(code: ErrorCode, message: string): void;
+}
+
+/** One upstream of a subscription. Another takes its place when the supergraph asks for another. */
+interface Leg {
+  target: SharedTarget;
+  operation: UpstreamOperation;
+  unsubscribe: (() => void) | null;
+  /** Events of it that wait in the queue. */
+  queued: number;
+}
+
+interface SharedTarget extends SubscriptionTarget {
+  /** The leg, and completions that run on it. */
+  holds: number;
+  left: boolean;
+}
+
+interface QueuedEvent {
+  leg: Leg;
+  event: unknown;
+}
+
+/** How long an upstream is waited for that says nothing, while the one before it goes on. */
+const OVERLAP_MS = 1_000;
+
 /**
  * Runs a plan's `Subscription {primary, rest}`: the primary fetch is subscribed to at its subgraph, and
  * every event is completed by `rest` and shaped like a response, one after the other. The stream ends
  * with a GraphQLError when the token expires, the client is too slow or the subgraph stays away.
  */
-export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
-  const { execution, primary, upstream, context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
-
-  let unsubscribe: (() => void) | null = null;
+export function subscribeOperation(options: SubscribeOptions): Subscription {
+  const { context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
+  let done = false;
+  let current: Leg | null = null;
+  /** What takes the place of the current one when it has said something. */
+  let incoming: Leg | null = null;
+  /** Left, with events in the queue. */
+  let leaving: Leg[] = [];
+  let overlap: NodeJS.Timeout | undefined;
   let expiry: NodeJS.Timeout | undefined;
-  const queue = createEventQueue<unknown>({
+
+  const queue = createEventQueue<QueuedEvent>({
     capacity,
     onDone: () => {
+      done = true;
       clearTimeout(expiry);
-      unsubscribe?.();
+      clearTimeout(overlap);
+      for (const leg of [current, incoming]) if (leg !== null) detach(leg);
+      for (const leg of leaving) release(leg.target);
     },
   });
   const fail = (code: ErrorCode, message: string) => queue.fail(new GraphQLError(message, { extensions: { code } }));
 
-  const variables = Object.fromEntries(
-    primary.variables
-      .filter((name) => execution.variables[name] !== undefined)
-      .map((name) => [name, execution.variables[name]]),
-  );
-  const operation = upstreamOperation(primary.operation, variables, options.resume, {
-    schema: options.schema,
-    coerced: execution.coercedVariables,
-  });
+  function open(target: SubscriptionTarget, place: Place | null): Leg {
+    const { execution, primary, schema } = target;
+    const variables = Object.fromEntries(
+      primary.variables
+        .filter((name) => execution.variables[name] !== undefined)
+        .map((name) => [name, execution.variables[name]]),
+    );
+    const coerced = execution.coercedVariables;
+    const operation = upstreamOperation(primary.operation, variables, options.resume, { schema, coerced, place });
+    return { target: { ...target, holds: 1, left: false }, operation, unsubscribe: null, queued: 0 };
+  }
+
+  function attach(leg: Leg): void {
+    const { operation, target } = leg;
+    const { subgraph, operationName } = target.primary.operation;
+    const unsubscribe = target.upstream.subscribe(
+      { principal, operation, operationName, context },
+      {
+        next(event) {
+          if (leg === incoming) promote();
+          if (leg !== current) return;
+          operation.saw(event);
+          if (queue.push({ leg, event })) leg.queued += 1;
+          else fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
+        },
+        error(errors) {
+          if (!isLast(leg)) return;
+          if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${subgraph}" cannot be reached.`);
+          else queue.fail(upstreamError(errors));
+        },
+        complete() {
+          if (isLast(leg)) queue.end();
+        },
+      },
+    );
+    if (done) unsubscribe();
+    else leg.unsubscribe = unsubscribe;
+  }
+
+  /** Whether the stream ends with this upstream; one that is being left ends nothing. */
+  function isLast(leg: Leg): boolean {
+    if (leg === current && incoming !== null) {
+      promote();
+      return false;
+    }
+    if (leg === incoming) promote();
+    return leg === current;
+  }
+
+  function detach(leg: Leg): void {
+    leg.unsubscribe?.();
+    leg.unsubscribe = null;
+    if (leg.queued === 0 || done) release(leg.target);
+    else leaving.push(leg);
+  }
+
+  function promote(): void {
+    clearTimeout(overlap);
+    const previous = current;
+    current = incoming;
+    incoming = null;
+    if (previous !== null) detach(previous);
+  }
+
+  async function complete({ leg, event }: QueuedEvent): Promise<ExecutionOutcome> {
+    const { target } = leg;
+    target.holds += 1;
+    leg.queued -= 1;
+    if (leg.queued === 0 && leaving.includes(leg)) {
+      leaving = leaving.filter((other) => other !== leg);
+      release(target);
+    }
+    try {
+      return await completeEvent(event, target, options);
+    } finally {
+      release(target);
+    }
+  }
+
   if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
-  unsubscribe = upstream.subscribe(
-    { principal, operation, operationName: primary.operation.operationName, context },
-    {
-      next: (event) => {
-        if (queue.push(event)) return;
-        fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
-      },
-      error: (errors) => {
-        const { subgraph } = primary.operation;
-        if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${subgraph}" cannot be reached.`);
-        else queue.fail(upstreamError(errors));
-      },
-      complete: () => queue.end(),
-    },
-  );
+  current = open(options.target, null);
+  attach(current);
 
   return {
+    move(target) {
+      if (done || current === null) {
+        target.onLeft();
+        return 'kept';
+      }
+      if (incoming !== null) promote();
+      const leg: Leg = current;
+      if (isSame(leg.target, target)) {
+        release(leg.target);
+        leg.target = { ...target, holds: 1, left: false };
+        return 'kept';
+      }
+      const place = leg.operation.place();
+      incoming = open(target, place);
+      attach(incoming);
+      if (incoming?.operation.place()?.root === place?.root && place !== null) promote();
+      else if (!done) overlap = setTimeout(promote, OVERLAP_MS).unref();
+      return 'renewed';
+    },
+    fail,
     async next() {
       const event = await queue.next();
       if (event.done === true) return { value: undefined, done: true };
-      return { value: await complete(event.value, options), done: false };
+      return { value: await complete(event.value), done: false };
     },
     return: async () => {
       await queue.return();
@@ -95,6 +224,18 @@ export function subscribeOperation(options: SubscribeOptions): OutcomeStream {
       return this;
     },
   };
+}
+
+function isSame(a: SubscriptionTarget, b: SubscriptionTarget): boolean {
+  const [one, other] = [a.primary.operation, b.primary.operation];
+  return a.upstream === b.upstream && one.query === other.query && one.operationName === other.operationName;
+}
+
+function release(target: SharedTarget): void {
+  target.holds -= 1;
+  if (target.holds > 0 || target.left) return;
+  target.left = true;
+  target.onLeft();
 }
 
 const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -108,8 +249,11 @@ function expiryTimer(expiresAt: number, fail: (code: ErrorCode, message: string)
   ).unref();
 }
 
-async function complete(event: unknown, options: SubscribeOptions): Promise<ExecutionOutcome> {
-  const { execution, primary, context, log } = options;
+async function completeEvent(
+  event: unknown,
+  { execution, primary }: SubscriptionTarget,
+  { context, log }: SubscribeOptions,
+): Promise<ExecutionOutcome> {
   try {
     return await executeEvent(execution, parseSubgraphResponse(primary.operation.subgraph, event));
   } catch (error) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { GraphQLError } from 'graphql';
 import { plannerReplySchema } from './planner-protocol.ts';
@@ -147,7 +147,7 @@ export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}):
 
   return {
     async load(sdl) {
-      const id = createHash('sha256').update(sdl).digest('hex');
+      const id = supergraphId(sdl);
       const supergraph = known.get(id) ?? { sdl, users: 0 };
       known.set(id, supergraph);
       supergraph.users += 1;
@@ -187,6 +187,11 @@ function toError({ kind, message, code, stack }: PlannerErrorReply): Error {
       : new Error(message);
   if (stack !== undefined) error.stack = stack;
   return error;
+}
+
+/** The SHA-256 of an SDL, as hex. */
+export function supergraphId(sdl: string): string {
+  return hash('sha256', sdl);
 }
 
 let shared: PlannerThread | null = null;
