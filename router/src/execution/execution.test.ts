@@ -1,5 +1,9 @@
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { listen } from '../testing/listen.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestGraph } from '../testing/test-graph.ts';
@@ -91,6 +95,26 @@ describe('a subgraph that is down', () => {
   });
 });
 
+const VOICE = '{"data":{"voice":{"id":"secret"}}}';
+
+/** One byte at a time, so that no wait for the next is long. */
+function drip(res: ServerResponse): void {
+  const next = setInterval(() => res.write(' '), 20);
+  res.once('close', () => clearInterval(next));
+}
+
+/** 100 MB, as fast as they are read. */
+function flood(target: Writable, head = ''): void {
+  const line = Buffer.from(`x-more: ${'x'.repeat(9_990)}\r\n`);
+  const lines = Readable.from([Buffer.from(head), ...Array.from({ length: 10_000 }, () => line)]);
+  // It is cut off: that is what happens here.
+  pipeline(lines, target).catch(() => undefined);
+}
+
+const BOMB = VOICE + ' '.repeat(1_000_000);
+const GZIP_BOMB = gzipSync(BOMB);
+const BROTLI_BOMB = brotliCompressSync(BOMB);
+
 describe('a subgraph that answers something else', () => {
   const answers: [string, (res: ServerResponse) => void, string][] = [
     ['HTML', (res) => res.writeHead(502, { 'content-type': 'text/html' }).end('<html>secret'), 'SUBGRAPH_UNAVAILABLE'],
@@ -106,6 +130,51 @@ describe('a subgraph that answers something else', () => {
     ],
     ['nothing', () => undefined, 'TIMEOUT'],
     ['a first byte and nothing more', (res) => void res.write('{'), 'TIMEOUT'],
+    ['a byte now and then', drip, 'TIMEOUT'],
+    ['100 MB', (res) => flood(res), 'SUBGRAPH_UNAVAILABLE'],
+    [
+      '100 MB announced',
+      (res) => void res.writeHead(200, { 'content-length': 100_000_000 }).write('{'),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    [
+      'less than announced',
+      (res) => res.writeHead(200, { 'content-length': 100 }).write('{"data":{}}', () => res.socket?.end()),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    [
+      'chunks that are none',
+      (res) => res.socket?.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{"data"'),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    ['no HTTP', (res) => res.socket?.end('SSH-2.0-secret\r\n'), 'SUBGRAPH_UNAVAILABLE'],
+    ['endless headers', (res) => flood(res.socket ?? res, 'HTTP/1.1 200 OK\r\n'), 'SUBGRAPH_UNAVAILABLE'],
+    [
+      'JSON that says it is HTML',
+      (res) => res.setHeader('content-type', 'text/html').end(VOICE),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    [
+      'text that is not UTF-8',
+      (res) => res.end(Buffer.from('{"data":{"voice":{"id":"\u00e9"}}}', 'latin1')),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    ['a gzip bomb', (res) => res.setHeader('content-encoding', 'gzip').end(GZIP_BOMB), 'SUBGRAPH_UNAVAILABLE'],
+    ['a Brotli bomb', (res) => res.setHeader('content-encoding', 'br').end(BROTLI_BOMB), 'SUBGRAPH_UNAVAILABLE'],
+    [
+      'half a gzip',
+      (res) => res.setHeader('content-encoding', 'gzip').end(gzipSync(VOICE).subarray(0, 30)),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    [
+      'an encoding nobody asked for',
+      (res) => res.setHeader('content-encoding', 'zstd').end(VOICE),
+      'SUBGRAPH_UNAVAILABLE',
+    ],
+    ['data that is a list', (res) => res.end('{"data":[]}'), 'SUBGRAPH_UNAVAILABLE'],
+    ['errors that are none', (res) => res.end('{"data":null,"errors":[{"text":"secret"}]}'), 'SUBGRAPH_UNAVAILABLE'],
+    ['a redirect', (res) => res.writeHead(302, { location: '/secret' }).end(), 'SUBGRAPH_UNAVAILABLE'],
+    ['no content', (res) => res.writeHead(204).end(), 'SUBGRAPH_UNAVAILABLE'],
   ];
 
   test.each(answers)('%s', async (_name, answerWith, code) => {

@@ -7,7 +7,8 @@ import type { ExchangeOwner, ResponseHeaders } from './exchange.ts';
 import { Answer, decodeUtf8, readAnswer } from './read-response.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { canceled, failureOf, shut, SubgraphOutage, timedOut, tooLarge, unusable } from './subgraph-failures.ts';
-import type { SubgraphFailure, SubgraphResponse } from './subgraph-transport.ts';
+import { SubgraphFailure } from './subgraph-transport.ts';
+import type { SubgraphResponse } from './subgraph-transport.ts';
 import type { Watch, Watched } from './watch.ts';
 
 /** What the calls of one subgraph have in common. */
@@ -129,8 +130,14 @@ export class Flight implements Watched, ExchangeOwner {
         this.#attempt();
         return this.#probe.promise;
       })
-      // A failure of the call itself has been told by then: this is the breaker's own.
-      .catch((error: unknown) => this.#fail(shut(this.#route.subgraph, error)));
+      // Who waits hears of it after the breaker, which would refuse what they ask for next.
+      .then(
+        (answer) => this.#tell(answer),
+        (error: unknown) => {
+          if (error instanceof SubgraphFailure) this.#tell(error);
+          else this.#fail(shut(this.#route.subgraph, error));
+        },
+      );
   }
 
   #attempt(): void {
@@ -163,13 +170,6 @@ export class Flight implements Watched, ExchangeOwner {
     const answer = new Answer(status, type, text);
     if (isGatewayFailure(answer) && this.#again()) return;
     this.#land(answer);
-    for (const { resolve, reject } of this.#waiters) {
-      try {
-        resolve(readAnswer(this.#route.subgraph, answer));
-      } catch (error) {
-        reject(error);
-      }
-    }
   }
 
   #abort(failure: SubgraphFailure): void {
@@ -178,9 +178,7 @@ export class Flight implements Watched, ExchangeOwner {
   }
 
   #fail(failure: SubgraphFailure): void {
-    if (this.#landed) return;
-    this.#land(failure);
-    for (const { reject } of this.#waiters) reject(failure);
+    if (!this.#landed) this.#land(failure);
   }
 
   #land(outcome: Answer | SubgraphFailure): void {
@@ -189,8 +187,27 @@ export class Flight implements Watched, ExchangeOwner {
     const { watch, breaker } = this.#route;
     watch.delete(this);
     this.#plan.onLanded(this);
-    if (this.#probe === null) breaker?.report(outcome);
-    else if (outcome instanceof Answer) this.#probe.resolve(outcome);
-    else this.#probe.reject(outcome);
+    if (this.#probe === null) {
+      breaker?.report(outcome);
+      this.#tell(outcome);
+    } else if (outcome instanceof Answer) {
+      this.#probe.resolve(outcome);
+    } else {
+      this.#probe.reject(outcome);
+    }
+  }
+
+  #tell(outcome: Answer | SubgraphFailure): void {
+    for (const { resolve, reject } of this.#waiters) {
+      if (!(outcome instanceof Answer)) {
+        reject(outcome);
+        continue;
+      }
+      try {
+        resolve(readAnswer(this.#route.subgraph, outcome));
+      } catch (error) {
+        reject(error);
+      }
+    }
   }
 }
