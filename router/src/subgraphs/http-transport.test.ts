@@ -426,12 +426,9 @@ describe('the circuit breaker', () => {
     const { trial: leaving, call } = await tried(trial.promise, { signal: client.signal });
     client.abort();
     expect(await failure(leaving)).toBe('CANCELED');
-    hello(call);
-    await until(() => states.at(-1) === 'closed');
-    trial = Promise.withResolvers();
-    const usual = ask(transport);
-    hello(await trial.promise);
-    expect(await usual).toEqual({ data: { hello: 'world' } });
+    call.res.socket?.destroy();
+    await until(() => states.length === 5);
+    expect(states.slice(3)).toEqual(['half-open', 'open']);
   });
 
   test('does not mind errors, nonsense, too much, or clients that leave', async () => {
