@@ -411,7 +411,7 @@ describe('the circuit breaker', () => {
   test('stays open when the trial fails, and the trial goes on when its client has gone', async () => {
     let isDown = true;
     let trial = Promise.withResolvers<Call>();
-    const { transport, states, open, tried } = await startBroken((call) => {
+    const { states, open, tried } = await startBroken((call) => {
       trial.resolve(call);
       if (isDown) call.res.socket?.destroy();
     });
