@@ -59,8 +59,12 @@ export interface RouterOptions {
   resume?: ResumeRules;
   /** Events that may wait for one client; default 1,000. */
   eventQueueCapacity?: number;
+  /** Between pings of a websocket, whose client is cut when it has not answered by the next, and heartbeats of other streams; default 12 s. */
   keepAliveMs?: number;
-  /** How much may wait for one websocket, and for how long; then it is closed with 1013. Default 1 MiB, 15 s. */
+  /**
+   * How much may wait for one websocket, and for how long; then it is closed with 1013. The client of another stream is
+   * cut when it takes nothing for so long. Default 1 MiB, 15 s.
+   */
   slowClient?: { bytes: number; ms: number };
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
@@ -85,7 +89,7 @@ export interface Router {
    * @throws GraphQLError or Error where it cannot be served: the present one stays
    */
   reload: (sdl: string) => Promise<void>;
-  /** Closes the clients' websockets with 1001. HTTP requests in flight are the server's to wait for. */
+  /** Closes the clients' websockets with 1001, and ends subscriptions over HTTP with an error. Other HTTP requests in flight are the server's to wait for. */
   drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
   close: () => Promise<void>;
@@ -93,6 +97,8 @@ export interface Router {
 
 const DEFAULT_MAX_BODY_BYTES = 2 * 1024 * 1024;
 const DEFAULT_LIST_SIZE = 10;
+const DEFAULT_KEEP_ALIVE_MS = 12_000;
+const DEFAULT_SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
 
 /**
  * Makes a router of a supergraph.
@@ -102,6 +108,7 @@ const DEFAULT_LIST_SIZE = 10;
  */
 export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
+  const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, slowClient = DEFAULT_SLOW_CLIENT } = options;
   const registry = options.registry ?? new Registry();
   const metrics = createRouterMetrics(registry);
   const hot = createHotOperations();
@@ -124,7 +131,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
   });
-  const handle = createHttpHandler({
+  const http = createHttpHandler({
     engine,
     authenticate,
     log,
@@ -133,6 +140,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     csrfPrevention: options.csrfPrevention ?? false,
     cors: options.cors ?? null,
     landingPage: options.landingPage ?? null,
+    keepAliveMs,
+    slowMs: slowClient.ms,
   });
   const ws = createWsHandler({
     engine,
@@ -140,16 +149,17 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
     maxMessageBytes: maxBodyBytes,
-    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
-    ...(options.slowClient === undefined ? {} : { slowClient: options.slowClient }),
+    keepAliveMs,
+    slowClient,
   });
 
   return {
-    handle,
+    handle: http.handle,
     upgrade: ws.upgrade,
     registry,
     reload: (sdl) => engine.reload(sdl),
     async drain() {
+      http.drain();
       await Promise.all([ws.drain(), kept?.save()]);
     },
     async close() {

@@ -10,7 +10,7 @@ import { isAsyncIterable, observed } from './observed-stream.ts';
 /** What a client is sent as one message; as JSON it is the response of the GraphQL specification. */
 export type Result = CompleteResult | IncrementalUpdate;
 
-export type CompleteResult = {
+type CompleteResult = {
   errors?: readonly GraphQLError[];
   data?: Record<string, unknown> | null;
   hasNext?: boolean;
@@ -42,15 +42,22 @@ export async function startOperation(
 }
 
 /** What is deferred follows the first result; then, and only then, that one says that more comes. */
-function resultsOf({ incremental, ...outcome }: ExecutionOutcome): ResultStream {
-  let first: ExecutionOutcome | null = outcome;
+export function resultsOf({
+  errors,
+  data,
+  incremental,
+}: CompleteResult & Pick<ExecutionOutcome, 'incremental'>): ResultStream {
+  let first: CompleteResult | null = {
+    ...(errors === undefined ? {} : { errors }),
+    ...(data === undefined ? {} : { data }),
+    ...(incremental === undefined ? {} : { hasNext: true }),
+  };
   return {
     async next() {
       if (first === null) return incremental?.next() ?? { value: undefined, done: true };
-      const { errors, data } = first;
+      const value = first;
       first = null;
-      const result: CompleteResult = errors === undefined ? { data } : { errors, data };
-      return { value: incremental === undefined ? result : { ...result, hasNext: true }, done: false };
+      return { value, done: false };
     },
     async return() {
       first = null;

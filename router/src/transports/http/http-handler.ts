@@ -15,9 +15,14 @@ import { applyCors } from './cors.ts';
 import type { CorsOptions } from './cors.ts';
 import { preventCsrf } from './csrf.ts';
 import { HttpRefusal } from './http-refusal.ts';
+import { resultsOf, startOperation } from '../results.ts';
+import type { ResultStream } from '../results.ts';
 import { GRAPHQL_RESPONSE, JSON_TYPE, negotiate, prefersHtml } from './media-types.ts';
-import type { ResponseType } from './media-types.ts';
+import type { Accepted, ResponseType } from './media-types.ts';
 import { readRequest } from './read-request.ts';
+import { STREAM_FORMATS } from './stream-formats.ts';
+import type { StreamType } from './stream-formats.ts';
+import { streamResults } from './stream-results.ts';
 
 export interface HttpHandlerOptions {
   engine: Engine;
@@ -29,14 +34,27 @@ export interface HttpHandlerOptions {
   cors: CorsOptions | null;
   /** Answers a browser that opens the endpoint; null shows nothing. */
   landingPage: ((req: IncomingMessage) => string) | null;
+  /** Between heartbeats of a stream. */
+  keepAliveMs: number;
+  /** How long the client of a stream may take nothing before it is cut. */
+  slowMs: number;
 }
 
-export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+export interface HttpHandler {
+  handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+  /** Ends subscriptions with an error; all else ends by itself. */
+  drain: () => void;
+}
 
-/** GraphQL over HTTP (graphql.github.io/graphql-over-http) at whatever path it is mounted. */
+/**
+ * GraphQL over HTTP (graphql.github.io/graphql-over-http) at whatever path it is mounted. One response where the
+ * client takes that; subscriptions, deferred parts and what only takes a stream come as one of `STREAM_FORMATS`.
+ */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const { landingPage, cors, log } = options;
-  return async (req, res) => {
+  const subscriptions = new Set<() => void>();
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
     res.setHeader(REQUEST_ID_HEADER, requestId);
     res.setHeader('cache-control', 'no-store');
@@ -46,12 +64,19 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
       res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(landingPage(req));
       return;
     }
-    const type = negotiate(req.headers.accept);
+    const accepted = negotiate(req.headers.accept);
     try {
-      await answer(req, res, { options, search, requestId, type });
+      await answer(req, res, { options, search, requestId, accepted, subscriptions });
     } catch (error) {
-      refuse(res, type ?? JSON_TYPE, asRefusal(error, requestId, log));
+      refuse(res, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
     }
+  }
+
+  return {
+    handle,
+    drain() {
+      for (const leave of subscriptions) leave();
+    },
   };
 }
 
@@ -59,15 +84,14 @@ interface Exchange {
   options: HttpHandlerOptions;
   search: URLSearchParams;
   requestId: string;
-  type: ResponseType | null;
+  accepted: Accepted;
+  subscriptions: Set<() => void>;
 }
 
 async function answer(req: IncomingMessage, res: ServerResponse, exchange: Exchange): Promise<void> {
-  const { options, search, requestId, type } = exchange;
+  const { options, search, requestId, accepted, subscriptions } = exchange;
   const { engine, metrics, csrfPrevention, log } = options;
-  if (type === null) {
-    throw new HttpRefusal(406, 'UNSUPPORTED_MEDIA_TYPE', `Responses are ${GRAPHQL_RESPONSE} or ${JSON_TYPE}.`);
-  }
+  if (accepted.single === null && accepted.results === null && accepted.subscription === null) throw notAcceptable();
   if (csrfPrevention) preventCsrf(req);
   const request = await readRequest(req, search, options.maxBodyBytes);
   const principal = await authenticated(req, exchange);
@@ -77,7 +101,18 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
   res.once('close', () => {
     if (!res.writableFinished) gone.abort();
   });
-  const session = { principal, requestId, headers: req.headers };
+  const session = { principal, requestId, headers: req.headers, incremental: accepted.results !== null };
+  const stream = (type: StreamType, results: ResultStream) =>
+    streamResults(res, results, {
+      format: STREAM_FORMATS[type],
+      keepAliveMs: options.keepAliveMs,
+      slowMs: options.slowMs,
+      leaving: type === accepted.subscription ? subscriptions : null,
+      onFailure(error) {
+        log.error({ err: error, requestId }, 'results could not be streamed');
+        return internalError(requestId);
+      },
+    });
   try {
     const prepared = await engine.prepare(request, session);
     const operation = prepared.operation.operation;
@@ -85,12 +120,14 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       throw new HttpRefusal(405, 'METHOD_NOT_ALLOWED', 'A mutation needs POST.', { headers: { allow: 'POST' } });
     }
     if (operation === OperationTypeNode.SUBSCRIPTION) {
-      throw new HttpRefusal(
-        400,
-        'BAD_REQUEST',
-        'A subscription needs a websocket: connect to this path with the subprotocol graphql-transport-ws.',
+      if (accepted.subscription === null) throw subscriptionNeedsStream();
+      await stream(
+        accepted.subscription,
+        await startOperation(prepared, session, { engine, metrics, transport: 'http' }),
       );
+      return;
     }
+    if (accepted.single === null && accepted.results === null) throw notAcceptable();
     // What a client that left has started to change is brought to its end.
     const outcome = await engine.execute(
       prepared,
@@ -98,14 +135,37 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
     );
     const seconds = stop({ operation, outcome: outcome.errors === undefined ? 'ok' : 'errors' });
     log.debug({ requestId, operation, name: prepared.operation.name?.value, seconds }, 'answered');
+    if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
+      await stream(accepted.results, resultsOf(outcome));
+      return;
+    }
     const { errors, data } = outcome;
-    send(res, 200, type, errors === undefined ? { data } : { errors, data });
+    send(res, 200, accepted.single ?? JSON_TYPE, errors === undefined ? { data } : { errors, data });
   } catch (error) {
     stop({ operation: 'unknown', outcome: 'refused' });
     if (!(error instanceof OperationRefused)) throw error;
+    const { errors } = error;
+    const type = accepted.single;
     // Without data: 200 for those who know only application/json, an honest status for the others.
-    send(res, type === JSON_TYPE ? 200 : 400, type, { errors: error.errors });
+    if (type !== null) send(res, type === JSON_TYPE ? 200 : 400, type, { errors });
+    else await stream(accepted.results ?? accepted.subscription ?? 'sse', resultsOf({ errors }));
   }
+}
+
+function notAcceptable(): HttpRefusal {
+  return new HttpRefusal(
+    406,
+    'UNSUPPORTED_MEDIA_TYPE',
+    `Responses are ${GRAPHQL_RESPONSE} or ${JSON_TYPE}, and streams text/event-stream or multipart/mixed.`,
+  );
+}
+
+function subscriptionNeedsStream(): HttpRefusal {
+  return new HttpRefusal(
+    400,
+    'BAD_REQUEST',
+    'A subscription needs a stream: connect to this path with the websocket subprotocol graphql-transport-ws, or accept text/event-stream or multipart/mixed;subscriptionSpec=1.0.',
+  );
 }
 
 async function authenticated(req: IncomingMessage, { options, requestId }: Exchange) {

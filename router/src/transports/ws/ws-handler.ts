@@ -18,19 +18,15 @@ export interface WsHandlerOptions {
   log: Logger;
   metrics: RouterMetrics;
   maxMessageBytes: number;
-  /** Between pings of the websocket protocol; a client that does not answer by the next is cut. Default 12 s. */
-  keepAliveMs?: number;
-  /** How much may wait for a client, and for how long; default 1 MiB and 15 s. */
-  slowClient?: SocketServerOptions['slowClient'];
+  keepAliveMs: number;
+  slowClient: SocketServerOptions['slowClient'];
 }
 
 const INIT_TIMEOUT_MS = 3_000;
-const SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, authenticate, log, metrics, maxMessageBytes } = options;
-  const { keepAliveMs = 12_000, slowClient = SLOW_CLIENT } = options;
+  const { engine, authenticate, log, metrics, maxMessageBytes, keepAliveMs, slowClient } = options;
 
   async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake) {
     const { requestId } = handshake;
