@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseSettings } from './env.ts';
 import { listen } from './testing/listen.ts';
-import { IDENTITY_SECRET, startTestGraph } from './testing/test-graph.ts';
+import { startTestGraph } from './testing/test-graph.ts';
+import { IDENTITY_SECRET } from './testing/test-subgraph.ts';
 import type { TestGraph } from './testing/test-graph.ts';
 import { answerOf, codesOf } from './testing/test-router.ts';
 

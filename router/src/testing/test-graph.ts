@@ -1,13 +1,8 @@
 import { AppError } from '@timbre/platform/errors';
-import { createIdentityVerifier } from '@timbre/platform/identity';
 import type { Identity } from '@timbre/platform/identity';
-import { createLogger } from '@timbre/platform/logger';
-import { createMetrics } from '@timbre/platform/metrics';
-import { startSubgraph } from '@timbre/platform/subgraph-server';
 import type { RequestContext } from '@timbre/platform/subgraph-server';
 import { compose } from './compose.ts';
-
-export const IDENTITY_SECRET = 'the identity secret of the router tests';
+import { startTestSubgraph } from './test-subgraph.ts';
 
 const LINK = `extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.9"
@@ -231,8 +226,8 @@ export async function startTestGraph(): Promise<TestGraph> {
     },
   };
 
-  const people = await startOne('people', PEOPLE, peopleResolvers);
-  const voices = await startOne('voices', VOICES, voicesResolvers);
+  const people = await startTestSubgraph('people', PEOPLE, peopleResolvers);
+  const voices = await startTestSubgraph('voices', VOICES, voicesResolvers);
   const urls: Record<string, string> = { people: people.url, voices: voices.url };
 
   return {
@@ -249,32 +244,5 @@ export async function startTestGraph(): Promise<TestGraph> {
     subscribedBy,
     calls,
     close: async () => void (await Promise.all([people.stop(), voices.stop()])),
-  };
-}
-
-/** One subgraph that can be stopped and started again at its address. */
-async function startOne(name: string, typeDefs: string, resolvers: object) {
-  const log = createLogger({ name, level: 'silent' });
-  const start = (port: number) =>
-    startSubgraph({
-      name,
-      typeDefs,
-      resolvers,
-      createContext: (base) => base,
-      verifyIdentity: createIdentityVerifier(IDENTITY_SECRET),
-      port,
-      host: '127.0.0.1',
-      ready: () => undefined,
-      log,
-      metrics: createMetrics({ service: name }),
-    });
-  let server = await start(0);
-  const { port, url } = server;
-  return {
-    url: `${url}/graphql`,
-    stop: () => server.close({ deadlineMs: 200 }),
-    start: async () => {
-      server = await start(port);
-    },
   };
 }

@@ -13,7 +13,7 @@ import { createLocalKeySet } from '../auth/key-set.ts';
 import { createTokenVerifier } from '../auth/verify-token.ts';
 import { createRouter } from '../router.ts';
 import type { RouterOptions } from '../router.ts';
-import { IDENTITY_SECRET } from './test-graph.ts';
+import { IDENTITY_SECRET } from './test-subgraph.ts';
 import type { TestGraph } from './test-graph.ts';
 import { AUDIENCE, ISSUER } from './test-issuer.ts';
 import type { TestIssuer } from './test-issuer.ts';

@@ -1,0 +1,33 @@
+import { createIdentityVerifier } from '@timbre/platform/identity';
+import { createLogger } from '@timbre/platform/logger';
+import { createMetrics } from '@timbre/platform/metrics';
+import { startSubgraph } from '@timbre/platform/subgraph-server';
+
+export const IDENTITY_SECRET = 'the identity secret of the router tests';
+
+/** One subgraph that can be stopped and started again at its address. */
+export async function startTestSubgraph(name: string, typeDefs: string, resolvers: object) {
+  const log = createLogger({ name, level: 'silent' });
+  const start = (port: number) =>
+    startSubgraph({
+      name,
+      typeDefs,
+      resolvers,
+      createContext: (base) => base,
+      verifyIdentity: createIdentityVerifier(IDENTITY_SECRET),
+      port,
+      host: '127.0.0.1',
+      ready: () => undefined,
+      log,
+      metrics: createMetrics({ service: name }),
+    });
+  let server = await start(0);
+  const { port, url } = server;
+  return {
+    url: `${url}/graphql`,
+    stop: () => server.close({ deadlineMs: 200 }),
+    start: async () => {
+      server = await start(port);
+    },
+  };
+}
