@@ -9,6 +9,9 @@ import type { PossibleTypes } from './type-conditions.ts';
 export type Represent = (entity: Data) => Data | null;
 
 interface Selected {
+  /** Where it is read: a plan has an alias for what is fetched with several sets of arguments. */
+  source: string;
+  /** What the subgraph is told it is. */
   name: string;
   inner: Represent | null;
 }
@@ -28,7 +31,7 @@ export function compileRepresentation(
   for (const selection of selections) {
     if (selection.kind === 'Field') {
       const { alias, name, selections: inner } = selection;
-      fields.push({ name: alias ?? name, inner: inner ? compileRepresentation(inner, possibleTypes) : null });
+      fields.push({ source: alias ?? name, name, inner: inner ? compileRepresentation(inner, possibleTypes) : null });
     } else if (selection.typeCondition !== undefined) {
       const represent = compileRepresentation(selection.selections, possibleTypes);
       fragments.push({ condition: selection.typeCondition, represent });
@@ -37,8 +40,8 @@ export function compileRepresentation(
 
   return (entity) => {
     const representation: Data = {};
-    for (const { name, inner } of fields) {
-      const value = entity[name];
+    for (const { source, name, inner } of fields) {
+      const value = entity[source];
       if (value === undefined) return null;
       setOwn(representation, name, inner === null ? value : representValue(value, inner));
     }

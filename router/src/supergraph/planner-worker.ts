@@ -9,15 +9,20 @@ import { z } from 'zod';
 import { orderKeys } from './order-keys.ts';
 import { readPlannedNames } from './planned-names.ts';
 import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
+import { separateVariants } from './requires-variants.ts';
+import type { RequiresVariants } from './requires-variants.ts';
+import { runnablePlan } from './runnable-plan.ts';
 import { splitSupergraph } from './split-supergraph.ts';
 
 interface Loaded {
+  /** What operations are planned on: the API schema, with variants if there are any. */
   apiSchema: Schema;
   planner: QueryPlanner;
+  variants: RequiresVariants | null;
 }
 
 /** Changes with anything that changes plans: it is part of the key under which they are kept elsewhere. */
-const PLANNER = `${plannerVersion()}+defer+keys`;
+const PLANNER = `${plannerVersion()}+defer+keys+variants`;
 
 /**
  * What Apollo's own gateway takes, and contexts, which the executor here knows. What is split off before (the security
@@ -54,13 +59,15 @@ function answer(message: Exclude<PlannerRequest, { kind: 'unload' }>): PlannerRe
 
 function load(id: string, sdl: string): PlannerSupergraph {
   const { document, annotations } = splitSupergraph(sdl);
-  const supergraph = Supergraph.build(orderKeys(document), { supportedFeatures: SUPPORTED_FEATURES });
-  const apiSchema = supergraph.apiSchema();
-  const schema = apiSchema.toGraphQLJSSchema({ includeDefer: true });
+  const ordered = orderKeys(document);
+  const supergraph = Supergraph.build(ordered, { supportedFeatures: SUPPORTED_FEATURES });
+  const schema = supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true });
   const [problem] = validateSchema(schema);
   if (problem !== undefined) throw problem;
-  const planner = new QueryPlanner(supergraph, { incrementalDelivery: { enableDefer: true } });
-  supergraphs.set(id, { apiSchema, planner });
+  const variants = separateVariants(ordered);
+  const planned = variants === null ? supergraph : buildSeparated(supergraph, variants);
+  const planner = new QueryPlanner(planned, { incrementalDelivery: { enableDefer: true } });
+  supergraphs.set(id, { apiSchema: planned.apiSchema(), planner, variants });
   return {
     apiSchema: printSchema(schema),
     possibleTypes: possibleTypesOf(supergraph.schema),
@@ -69,6 +76,15 @@ function load(id: string, sdl: string): PlannerSupergraph {
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
     planner: PLANNER,
   };
+}
+
+/**
+ * What was composed is validated; what is made of it is not: a subgraph may have a field left there that is external
+ * and that only a variant of it is used of, which is an error to Apollo's validation and nothing to the planner.
+ */
+function buildSeparated(composed: Supergraph, { document }: RequiresVariants): Supergraph {
+  composed.subgraphs();
+  return Supergraph.build(document, { supportedFeatures: SUPPORTED_FEATURES, validateSupergraph: false });
 }
 
 function possibleTypesOf(schema: Schema): Map<string, Set<string>> {
@@ -86,7 +102,8 @@ function plan(id: string, document: string): string {
   const loaded = supergraphs.get(id);
   if (loaded === undefined) throw new Error(`The supergraph ${id} is not loaded.`);
   const operation = operationFromDocument(loaded.apiSchema, parse(document, { noLocation: true }), { validate: false });
-  return JSON.stringify(loaded.planner.buildQueryPlan(operation));
+  const made = loaded.planner.buildQueryPlan(operation);
+  return JSON.stringify(loaded.variants === null ? made : runnablePlan(made, loaded.variants));
 }
 
 function errorOf(error: unknown): PlannerErrorReply {
