@@ -1,14 +1,23 @@
 import { basename } from 'node:path';
 import type { CpuProfile } from './inspector.ts';
 
-export interface SelfTime {
+interface SelfTime {
   name: string;
   /** Of all time that was not idle, 0 to 1. */
   share: number;
 }
 
+const PRINTED = 30;
+
+export function printSelfTimes(profiles: readonly CpuProfile[]): void {
+  const rows = selfTimes(profiles)
+    .slice(0, PRINTED)
+    .map(({ name, share }) => `${(share * 100).toFixed(1).padStart(5)} %  ${name}`);
+  console.log(`\nWhere our router's CPU time went, by function:\n${rows.join('\n')}`);
+}
+
 /** Where the time went, by function, not counting what a function calls; the largest first. */
-export function selfTimes(profiles: readonly CpuProfile[]): SelfTime[] {
+function selfTimes(profiles: readonly CpuProfile[]): SelfTime[] {
   const times = new Map<string, number>();
   let busy = 0;
   for (const { nodes, samples, timeDeltas } of profiles) {

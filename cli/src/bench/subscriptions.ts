@@ -10,6 +10,7 @@ import { startSubgraphs } from './graph/start-subgraphs.ts';
 import { connectInspector } from './inspector.ts';
 import { requireTwoCores } from './pinned-process.ts';
 import { startRouterProgram } from './router-program.ts';
+import { printSelfTimes } from './self-times.ts';
 import { measureServer, type Load, type Measured } from './subscriptions/measure-server.ts';
 import { aligned } from './table.ts';
 
@@ -25,7 +26,7 @@ const ENTITY = 'subscription Event($channel: Int!) { event(channel: $channel) { 
 /** `npm run bench -- subscriptions`: many subscribers through our router, and at a bare graphql-ws server. */
 export function run(args: string[]): Promise<void> {
   return runCommand({
-    usage: `npm run bench -- subscriptions [--connections N] [--seconds S]
+    usage: `npm run bench -- subscriptions [--connections N] [--seconds S] [--profile]
 
 N websockets with a subscription each, every one a principal of its own, through our router; beside it the same at a bare
 graphql-ws server that emits the events itself. The server has one core, the clients (on 127.0.0.2 to 127.0.0.21) and the
@@ -33,11 +34,13 @@ router's subgraphs the other. Times are from the emission to the receipt. Memory
 connection: after five seconds of rest, and after a full collection of garbage.
 
   --connections N   default 10000
-  --seconds S       of a thousand events a second, spread over all; default 20`,
+  --seconds S       of a thousand events a second, spread over all; default 20
+  --profile         also prints where our router's CPU time went; it is slower for it`,
     args,
     options: {
       connections: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '20' },
+      profile: { type: 'boolean', default: false },
     },
     run: async (values) => {
       const connections = countOf('connections', values.connections);
@@ -51,10 +54,12 @@ connection: after five seconds of rest, and after a full collection of garbage.
         for (let index = 0; index < connections; index++)
           tokens.push(await issuer.sign({ email: `bench-${index}@timbre.local` }));
         const load = { core: CLIENT_CORE, tokens, seconds };
+        const setting = { load, issuer, profile: values.profile };
         const bare = await measureBare(load);
-        const router = await measureRouter('our router', SCALAR, load, issuer);
-        const entity = await measureRouter('our router, with an entity of another subgraph', ENTITY, load, issuer);
+        const router = await measureRouter('our router', SCALAR, setting);
+        const entity = await measureRouter('our router, with an entity of another subgraph', ENTITY, setting);
         printTable(bare, router, entity);
+        for (const { profile } of [router, entity]) if (profile) printSelfTimes([profile]);
       } finally {
         await issuer.close();
       }
@@ -80,14 +85,28 @@ async function measureBare(load: Load): Promise<Measured> {
   try {
     const inspector = await connectInspector(inspectPort);
     const url = `ws://127.0.0.1:${server.port}/graphql`;
-    const subject = { title: 'bare graphql-ws', pid: server.pid, url, inspector, subgraphs: server, query: SCALAR };
+    const subject = {
+      title: 'bare graphql-ws',
+      pid: server.pid,
+      url,
+      inspector,
+      subgraphs: server,
+      query: SCALAR,
+      profile: false,
+    };
     return await measureServer(subject, load);
   } finally {
     await server.stop();
   }
 }
 
-async function measureRouter(title: string, query: string, load: Load, issuer: BenchIssuer): Promise<Measured> {
+interface Setting {
+  load: Load;
+  issuer: BenchIssuer;
+  profile: boolean;
+}
+
+async function measureRouter(title: string, query: string, { load, issuer, profile }: Setting): Promise<Measured> {
   const directory = await mkdtemp(join(tmpdir(), 'timbre-bench-'));
   const subgraphs = await startSubgraphs(CLIENT_CORE);
   const stops = [() => subgraphs.stop(), () => rm(directory, { recursive: true, force: true })];
@@ -105,7 +124,7 @@ async function measureRouter(title: string, query: string, load: Load, issuer: B
     stops.unshift(() => router.stop());
     const inspector = await connectInspector(inspectPort);
     const url = router.url.replace(/^http/, 'ws');
-    const measured = await measureServer({ title, pid: router.pid, url, inspector, subgraphs, query }, load);
+    const measured = await measureServer({ title, pid: router.pid, url, inspector, subgraphs, query, profile }, load);
     if (measured.sockets !== 1)
       throw new CommandError(`The router opened ${measured.sockets} websockets to the subgraph.`);
     return measured;

@@ -10,7 +10,7 @@ import { startPinned } from '../pinned-process.ts';
 import { cpuSeconds, peakResidentBytes } from '../process-usage.ts';
 import type { Answer } from '../post-operation.ts';
 import { quantile } from '../quantile.ts';
-import { selfTimes } from '../self-times.ts';
+import { printSelfTimes } from '../self-times.ts';
 import { aligned } from '../table.ts';
 import { waitForAnswer } from '../wait-for-answer.ts';
 import { wrk, type Load } from '../wrk.ts';
@@ -51,7 +51,6 @@ const GATEWAY_CORE = 0;
 const LOAD_CORE = 1;
 /** Longer than a gateway lets pass between two calls of a request. */
 const QUIET_MS = 500;
-const PROFILED_FUNCTIONS = 30;
 
 const hitsSchema = z.record(z.string(), z.number());
 
@@ -121,7 +120,7 @@ async function measureRounds(
     }
   }
   printTable(entrants, rounds);
-  if (profiles.length > 0) printProfile(profiles);
+  if (profiles.length > 0) printSelfTimes(profiles);
 }
 
 async function measureRound({ program, url, calls }: Entrant, setting: Setting): Promise<Round> {
@@ -180,11 +179,4 @@ function printTable(entrants: readonly Entrant[], rounds: ReadonlyMap<Contestant
   console.log(
     `\n${aligned([['', 'calls', 'CPU ms', '× floor', 'req/s', 'p50 ms', 'p99 ms', 'peak RSS MB'], ...rows])}`,
   );
-}
-
-function printProfile(profiles: readonly CpuProfile[]): void {
-  const rows = selfTimes(profiles)
-    .slice(0, PROFILED_FUNCTIONS)
-    .map(({ name, share }) => `${(share * 100).toFixed(1).padStart(5)} %  ${name}`);
-  console.log(`\nWhere our router's CPU time went, by function:\n${rows.join('\n')}`);
 }

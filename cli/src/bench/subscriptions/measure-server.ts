@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Subgraphs } from '../graph/start-subgraphs.ts';
-import type { Inspector } from '../inspector.ts';
+import type { CpuProfile, Inspector } from '../inspector.ts';
 import { peakResidentBytes, residentBytes } from '../process-usage.ts';
 import { quantile } from '../quantile.ts';
 import { startClients } from './start-clients.ts';
@@ -14,6 +14,7 @@ export interface Subject {
   /** Where the events come from. */
   subgraphs: Subgraphs;
   query: string;
+  profile: boolean;
 }
 
 export interface Measured {
@@ -30,6 +31,8 @@ export interface Measured {
   peakBytes: number;
   /** Websockets at the subgraph. */
   sockets: number;
+  /** Of the broadcasts and the spread events, where it was asked for. */
+  profile: CpuProfile | null;
 }
 
 interface Latency {
@@ -51,7 +54,7 @@ const REST_MS = 5_000;
 const POLL_MS = 20;
 
 export async function measureServer(subject: Subject, { core, tokens, seconds }: Load): Promise<Measured> {
-  const { title, pid, url, query, inspector, subgraphs } = subject;
+  const { title, pid, url, query, inspector, subgraphs, profile } = subject;
   await warm(subject, { core, tokens: tokens.slice(0, WARM_CLIENTS), seconds });
   await inspector.collectGarbage();
   await sleep(REST_MS);
@@ -72,6 +75,7 @@ export async function measureServer(subject: Subject, { core, tokens, seconds }:
     const { sockets } = await subgraphs.counts();
     console.error(`${title}: ${tokens.length} subscriptions after ${(subscribedMs / 1000).toFixed(1)} s`);
 
+    if (profile) await inspector.startProfile();
     const broadcasts: Latency[] = [];
     for (let index = 0; index <= BROADCASTS; index++) {
       await subgraphs.broadcast();
@@ -93,6 +97,7 @@ export async function measureServer(subject: Subject, { core, tokens, seconds }:
       bytesHeld: (held - before) / tokens.length,
       peakBytes: peakResidentBytes(pid) ?? Number.NaN,
       sockets,
+      profile: profile ? await inspector.stopProfile() : null,
     };
   } finally {
     await clients.stop();
