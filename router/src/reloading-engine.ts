@@ -169,7 +169,9 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
         throw error;
       }
       if (subscription instanceof Promise) return subscription;
-      const ended = subscriptions.add({ request, session, subscription, on: generation });
+      // Of very many subscriptions with one text, the one text that was parsed is enough.
+      const query = prepared.operation.loc?.source.body ?? request.query;
+      const ended = subscriptions.add({ request: { ...request, query }, session, subscription, on: generation });
       // The supergraph was replaced between preparation and now.
       if (generation !== current) reloading = reloading.then(() => subscriptions.moveTo(current));
       return withEnd(subscription, ended);

@@ -1,6 +1,6 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
-import { PlanningFailure } from '../supergraph/planner-thread.ts';
+import { PlanningFailure } from '../supergraph/planner-link.ts';
 import { refusal } from './refusal.ts';
 
 /**

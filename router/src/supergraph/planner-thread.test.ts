@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compose } from '../testing/compose.ts';
-import { createPlannerThread, PlanningFailure } from './planner-thread.ts';
+import { createPlannerThread } from './planner-thread.ts';
 import type { PlannerThread } from './planner-thread.ts';
 import { parseQueryPlan } from './query-plan-schema.ts';
 
@@ -92,7 +92,7 @@ describe('a plan', () => {
 });
 
 describe('a thread', () => {
-  test('that runs out of memory fails what waits, and the next one knows what was loaded', async () => {
+  test('that runs out of memory fails what it was at; the next one knows what was loaded and does the rest', async () => {
     thread = createPlannerThread({ maxHeapMb: 48 });
     const good = await thread.load(supergraph());
     const fields = Array.from({ length: 300 }, (_, i) => `f${i}: String`).join(' ');
@@ -102,9 +102,35 @@ describe('a thread', () => {
     const loading = thread.load(huge);
     const planning = good.plan('{ me { name } }');
     await expect(loading).rejects.toMatchObject({ name: 'PlanningFailure', reason: 'lost' });
-    await expect(planning).rejects.toThrow(PlanningFailure);
-    expect(parseQueryPlan(await good.plan('{ me { name } }')).node?.kind).toBe('Fetch');
+    expect(parseQueryPlan(await planning).node?.kind).toBe('Fetch');
     expect(await thread.loaded()).toEqual([good.id]);
+  });
+
+  test('does not let one operation keep the others waiting', async () => {
+    thread = createPlannerThread({ planDeadlineMs: 1_000 });
+    const { plan } = await thread.load(supergraph());
+    // Two plans for each condition that is left open.
+    const names = Array.from({ length: 14 }, (_, i) => `$v${i}`);
+    const definitions = names.map((name) => `${name}: Boolean!`).join(' ');
+    const defers = names.map((name) => `... @defer(if: ${name}) { age }`).join(' ');
+    const endless = plan(`query (${definitions}) { me { ${defers} } }`);
+    const other = plan('{ me { name } }');
+    await expect(endless).rejects.toMatchObject({ name: 'PlanningFailure', reason: 'limit' });
+    expect(parseQueryPlan(await other).node?.kind).toBe('Fetch');
+  });
+
+  test("holds Apollo's parts, and the rest of the process does not", async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      import { createRouter } from ${JSON.stringify(new URL('../router.ts', import.meta.url).href)};
+      import { createLogger } from '@timbre/platform/logger';
+      const log = createLogger({ name: 'router', level: 'silent' });
+      await createRouter({ log, supergraph: ${JSON.stringify(supergraph())} });
+      const loaded = Object.keys(createRequire(import.meta.url).cache);
+      console.log(loaded.length > 0, loaded.filter((file) => file.includes('@apollo')).length);`;
+    const cwd = new URL('.', import.meta.url);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--eval', script], { cwd });
+    expect(stdout.trim()).toBe('true 0');
   });
 
   test('keeps the process while somebody waits, and not when it is idle', async () => {

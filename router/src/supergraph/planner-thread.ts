@@ -1,23 +1,7 @@
 import { hash } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
-import { GraphQLError } from 'graphql';
-import { plannerReplySchema } from './planner-protocol.ts';
-import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
-
-/** The planner gave no plan. */
-export class PlanningFailure extends Error {
-  /**
-   * `limit`: it gave up on the operation's size. `unsupported`: it does not plan operations of the kind.
-   * `lost`: its thread ended, out of memory perhaps; another takes over.
-   */
-  readonly reason: 'limit' | 'unsupported' | 'lost';
-
-  constructor(reason: PlanningFailure['reason'], message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = 'PlanningFailure';
-    this.reason = reason;
-  }
-}
+import { PlannerInterrupted, startPlannerLink } from './planner-link.ts';
+import type { PlannerLink } from './planner-link.ts';
+import type { PlannerSupergraph } from './planner-protocol.ts';
 
 /** One supergraph in a {@link PlannerThread}. */
 export interface ThreadedSupergraph extends PlannerSupergraph {
@@ -44,15 +28,8 @@ export interface PlannerThread {
   close(): Promise<void>;
 }
 
-interface Waiting {
-  resolve: (reply: PlannerReply) => void;
-  reject: (error: Error) => void;
-}
-
 interface Incarnation {
-  worker: Worker;
-  ended: boolean;
-  waiting: Map<number, Waiting>;
+  link: PlannerLink;
   /** What this thread was asked to load; a thread that replaces another begins without. */
   loads: Map<string, Promise<PlannerSupergraph>>;
 }
@@ -62,64 +39,42 @@ interface Known {
   users: number;
 }
 
-/** `maxHeapMb` bounds the memory of the thread; default what V8 takes on this machine. */
-export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}): PlannerThread {
+export interface PlannerThreadOptions {
+  /** Bounds the memory of the thread; default what V8 takes on this machine. */
+  maxHeapMb?: number;
+  /** For one plan; default 15 s. The thread is ended then, and another one takes its place. */
+  planDeadlineMs?: number;
+}
+
+const PLAN_DEADLINE_MS = 15_000;
+/** Of a request that others interrupt. */
+const ATTEMPTS = 3;
+
+export function createPlannerThread(options: PlannerThreadOptions = {}): PlannerThread {
+  const { maxHeapMb, planDeadlineMs = PLAN_DEADLINE_MS } = options;
   const known = new Map<string, Known>();
   let current: Incarnation | null = null;
-  let nextRequest = 1;
 
-  function start(): Incarnation {
-    const worker = new Worker(new URL('./planner-worker.ts', import.meta.url), {
-      name: 'planner',
-      ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
-    });
-    const thread: Incarnation = { worker, ended: false, waiting: new Map(), loads: new Map() };
-    const fail = (cause?: unknown) => {
-      thread.ended = true;
+  function running(): Incarnation {
+    if (current !== null) return current;
+    const onEnd = () => {
       if (current === thread) current = null;
-      const requests = [...thread.waiting.values()];
-      thread.waiting.clear();
-      for (const { reject } of requests) reject(lost(cause));
     };
-    worker.on('message', (message: unknown) => {
-      const parsed = plannerReplySchema.safeParse(message);
-      if (!parsed.success) {
-        fail(parsed.error);
-        void worker.terminate();
-        return;
-      }
-      const reply = parsed.data;
-      const waiting = thread.waiting.get(reply.request);
-      thread.waiting.delete(reply.request);
-      if (thread.waiting.size === 0) worker.unref();
-      if (reply.kind === 'failed') waiting?.reject(toError(reply.error));
-      else waiting?.resolve(reply);
-    });
-    worker.on('error', fail);
-    worker.on('exit', () => fail());
-    worker.unref();
+    const thread: Incarnation = { link: startPlannerLink({ maxHeapMb, planDeadlineMs, onEnd }), loads: new Map() };
+    current = thread;
     return thread;
   }
 
-  function ask(thread: Incarnation, message: (request: number) => PlannerRequest): Promise<PlannerReply> {
-    if (thread.ended) return Promise.reject(lost());
-    return new Promise((resolve, reject) => {
-      const request = nextRequest++;
-      // A process must not end while somebody waits for the thread, and need not stay because of an idle one.
-      if (thread.waiting.size === 0) thread.worker.ref();
-      thread.waiting.set(request, { resolve, reject });
-      thread.worker.postMessage(message(request), []);
-    });
-  }
-
-  function loadIn(thread: Incarnation, id: string, sdl: string): Promise<PlannerSupergraph> {
-    let load = thread.loads.get(id);
+  function loadIn({ link, loads }: Incarnation, id: string, sdl: string): Promise<PlannerSupergraph> {
+    let load = loads.get(id);
     if (load === undefined) {
-      load = ask(thread, (request) => ({ kind: 'load', request, supergraph: id, sdl })).then((reply) => {
-        if (reply.kind !== 'loaded') throw new Error(`The planner thread answered a load with "${reply.kind}".`);
-        return reply.supergraph;
-      });
-      thread.loads.set(id, load);
+      load = link
+        .ask((request) => ({ kind: 'load', request, supergraph: id, sdl }))
+        .then((reply) => {
+          if (reply.kind !== 'loaded') throw new Error(`The planner thread answered a load with "${reply.kind}".`);
+          return reply.supergraph;
+        });
+      loads.set(id, load);
     }
     return load;
   }
@@ -127,9 +82,9 @@ export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}):
   async function plan(id: string, document: string): Promise<string> {
     const supergraph = known.get(id);
     if (supergraph === undefined) throw new Error('The supergraph has been unloaded.');
-    const thread = (current ??= start());
+    const thread = running();
     await loadIn(thread, id, supergraph.sdl);
-    const reply = await ask(thread, (request) => ({ kind: 'plan', request, supergraph: id, document }));
+    const reply = await thread.link.ask((request) => ({ kind: 'plan', request, supergraph: id, document }));
     if (reply.kind !== 'planned') throw new Error(`The planner thread answered a plan with "${reply.kind}".`);
     return reply.plan;
   }
@@ -140,9 +95,7 @@ export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}):
     supergraph.users -= 1;
     if (supergraph.users > 0) return;
     known.delete(id);
-    if (current?.loads.delete(id) !== true) return;
-    const message: PlannerRequest = { kind: 'unload', supergraph: id };
-    current.worker.postMessage(message, []);
+    if (current?.loads.delete(id) === true) current.link.tell({ kind: 'unload', supergraph: id });
   }
 
   return {
@@ -157,8 +110,8 @@ export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}):
         unloaded = true;
       };
       try {
-        const loaded = await loadIn((current ??= start()), id, sdl);
-        return { ...loaded, id, plan: (document) => plan(id, document), unload };
+        const loaded = await undisturbed(() => loadIn(running(), id, sdl));
+        return { ...loaded, id, plan: (document) => undisturbed(() => plan(id, document)), unload };
       } catch (error) {
         unload();
         throw error;
@@ -166,27 +119,24 @@ export function createPlannerThread({ maxHeapMb }: { maxHeapMb?: number } = {}):
     },
     async loaded() {
       if (current === null) return [];
-      const reply = await ask(current, (request) => ({ kind: 'list', request }));
+      const reply = await current.link.ask((request) => ({ kind: 'list', request }));
       return reply.kind === 'listed' ? reply.supergraphs : [];
     },
     async close() {
-      await current?.worker.terminate();
+      await current?.link.end();
     },
   };
 }
 
-function lost(cause?: unknown): PlanningFailure {
-  return new PlanningFailure('lost', 'The planner thread ended.', cause);
-}
-
-function toError({ kind, message, code, stack }: PlannerErrorReply): Error {
-  if (kind === 'limit' || kind === 'unsupported') return new PlanningFailure(kind, message);
-  const error =
-    kind === 'graphql'
-      ? new GraphQLError(message, { extensions: code === undefined ? {} : { code } })
-      : new Error(message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
+/** Again, where it was another request that ended the thread. */
+async function undisturbed<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof PlannerInterrupted) || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** The SHA-256 of an SDL, as hex. */
