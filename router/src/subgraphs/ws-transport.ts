@@ -1,7 +1,15 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from '@timbre/platform/logger';
-import { createClient } from 'graphql-ws';
-import type { SubscribePayload } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { isRecord } from '../demand/list-size.ts';
+
+/** What a subgraph is asked for. */
+export interface UpstreamPayload {
+  query: string;
+  operationName?: string | undefined;
+  variables?: Readonly<Record<string, unknown>> | undefined;
+  extensions?: Readonly<Record<string, unknown>> | undefined;
+}
 
 /** What a subgraph sends on one subscription. */
 export interface UpstreamSink {
@@ -19,7 +27,7 @@ export interface SubscriptionTransport {
    *
    * @returns what ends the subscription
    */
-  subscribe(payload: () => SubscribePayload, sink: UpstreamSink): () => void;
+  subscribe(payload: () => UpstreamPayload, sink: UpstreamSink): () => void;
   close(): Promise<void>;
 }
 
@@ -29,92 +37,218 @@ export interface WsTransportOptions {
   retryAttempts?: number;
   /** The longest wait between two attempts; default 2 s. */
   maxRetryWaitMs?: number;
-  onSockets?: (open: number) => void;
+  onSockets?: (change: 1 | -1) => void;
 }
 
+const SUBPROTOCOL = 'graphql-transport-ws';
 const FIRST_RETRY_MS = 50;
 const IDLE_CLOSE_MS = 10_000;
 const PING_MS = 10_000;
 const PONG_MS = 5_000;
 const ACK_MS = 5_000;
+const CLOSE_MS = 1_000;
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/** Subscribes between two turns of the event loop: each signs, serializes and sends. */
+const SUBSCRIBES_AT_ONCE = 200;
 
+interface Upstream {
+  payload: () => UpstreamPayload;
+  sink: UpstreamSink;
+  /** The socket that it was last sent on. */
+  sentOn: WebSocket | null;
+}
+
+/**
+ * By hand, as the client of graphql-ws costs each of very many subscriptions promises and listeners of its
+ * own, and ends them all where the subgraph sends one message that is none.
+ */
 export function createWsTransport(
   subgraph: { name: string; url: string },
   { log, retryAttempts = 12, maxRetryWaitMs = 2_000, onSockets }: WsTransportOptions,
 ): SubscriptionTransport {
   const url = subgraph.url.replace(/^http/, 'ws');
-  let pongTimer: NodeJS.Timeout | undefined;
+  const upstreams = new Map<string, Upstream>();
+  let ids = 0;
   let socket: WebSocket | null = null;
+  let acknowledged = false;
+  let failures = 0;
+  let closed = false;
+  let retryTimer: NodeJS.Timeout | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
+  let ackTimer: NodeJS.Timeout | undefined;
+  let pingTimer: NodeJS.Timeout | undefined;
+  let pongTimer: NodeJS.Timeout | undefined;
 
-  const client = createClient({
-    url,
-    webSocketImpl: WebSocket,
-    lazy: true,
-    lazyCloseTimeout: IDLE_CLOSE_MS,
-    keepAlive: PING_MS,
-    connectionAckWaitTimeout: ACK_MS,
-    retryAttempts,
-    // A refused connection is what a subgraph that restarts looks like.
-    shouldRetry: () => true,
-    retryWait: (retries) => {
-      const longest = Math.min(maxRetryWaitMs, FIRST_RETRY_MS * 2 ** retries);
-      return new Promise((resolve) => {
-        setTimeout(resolve, longest / 2 + (Math.random() * longest) / 2);
-      });
-    },
-    on: {
-      opened: (opened) => {
-        socket = opened instanceof WebSocket ? opened : null;
-        onSockets?.(1);
+  function connect(): void {
+    const opening = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
+    let reason: unknown = null;
+    socket = opening;
+    ackTimer = setTimeout(() => opening.terminate(), ACK_MS);
+    opening.on('open', () => {
+      onSockets?.(1);
+      opening.once('close', () => onSockets?.(-1));
+      opening.send('{"type":"connection_init"}');
+    });
+    opening.on('message', (data: Buffer) => {
+      if (socket !== opening || isHandled(opening, data.toString('utf8'))) return;
+      reason = new Error('The subgraph sent what is no message of the protocol.');
+      opening.close(4004, 'Bad response');
+      lost(opening, reason);
+    });
+    opening.on('error', (error) => (reason = error));
+    opening.on('close', (code) => lost(opening, reason ?? new Error(`The subgraph closed the socket with ${code}.`)));
+  }
+
+  /** What a reader throws ends neither the process nor the others. */
+  function isHandled(from: WebSocket, text: string): boolean {
+    try {
+      return handle(from, text);
+    } catch (error) {
+      log.error({ err: error, subgraph: subgraph.name }, 'a message of the subgraph could not be handled');
+      return true;
+    }
+  }
+
+  /** @returns false for what is no message of the protocol */
+  function handle(from: WebSocket, text: string): boolean {
+    let message: unknown;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return false;
+    }
+    if (!isRecord(message)) return false;
+    const { type, id, payload } = message;
+    if (type === 'next' || type === 'error' || type === 'complete') {
+      if (typeof id !== 'string' || !acknowledged) return false;
+      failures = 0;
+      const upstream = upstreams.get(id);
+      // What was in flight when its reader left.
+      if (upstream === undefined) return true;
+      if (type === 'next') {
+        upstream.sink.next(payload);
+        return true;
+      }
+      upstreams.delete(id);
+      if (type === 'error') upstream.sink.error(Array.isArray(payload) ? payload : []);
+      else upstream.sink.complete();
+      closeIfIdle();
+      return true;
+    }
+    if (type === 'ping') {
+      from.send(JSON.stringify({ type: 'pong', payload }));
+      return true;
+    }
+    if (type === 'pong') {
+      failures = 0;
+      clearTimeout(pongTimer);
+      return true;
+    }
+    if (type !== 'connection_ack' || acknowledged) return false;
+    acknowledged = true;
+    clearTimeout(ackTimer);
+    if (failures > 0) log.info({ subgraph: subgraph.name }, 'reconnected to the subgraph');
+    pingTimer = setInterval(() => {
+      from.send('{"type":"ping"}');
+      pongTimer = setTimeout(() => from.terminate(), PONG_MS);
+    }, PING_MS);
+    void subscribeAll(from);
+    return true;
+  }
+
+  async function subscribeAll(on: WebSocket): Promise<void> {
+    let sent = 0;
+    for (const [id, upstream] of upstreams) {
+      if (upstream.sentOn === on) continue;
+      send(on, id, upstream);
+      sent += 1;
+      if (sent % SUBSCRIBES_AT_ONCE > 0) continue;
+      await turn();
+      if (socket !== on) return;
+    }
+  }
+
+  function send(on: WebSocket, id: string, upstream: Upstream): void {
+    upstream.sentOn = on;
+    on.send(JSON.stringify({ id, type: 'subscribe', payload: upstream.payload() }));
+  }
+
+  function lost(which: WebSocket, error: unknown): void {
+    if (socket !== which) return;
+    socket = null;
+    acknowledged = false;
+    for (const timer of [ackTimer, pingTimer, pongTimer, idleTimer]) clearTimeout(timer);
+    if (upstreams.size === 0 || closed) return;
+    failures += 1;
+    if (failures > retryAttempts) {
+      log.warn(
+        { err: error, subgraph: subgraph.name, subscriptions: upstreams.size },
+        'the subgraph cannot be reached',
+      );
+      failures = 0;
+      endAll(({ sink }) => sink.error(null));
+      return;
+    }
+    const longest = Math.min(maxRetryWaitMs, FIRST_RETRY_MS * 2 ** (failures - 1));
+    retryTimer = setTimeout(
+      () => {
+        retryTimer = undefined;
+        if (upstreams.size > 0) connect();
       },
-      closed: () => {
-        clearTimeout(pongTimer);
-        if (socket !== null) onSockets?.(-1);
-        socket = null;
-      },
-      // The client sends pings but does not mind when nothing comes back.
-      ping: (received) => {
-        if (!received) pongTimer = setTimeout(() => socket?.terminate(), PONG_MS);
-      },
-      pong: (received) => {
-        if (received) clearTimeout(pongTimer);
-      },
-      connected: (_socket, _payload, wasRetry) => {
-        if (wasRetry) log.info({ subgraph: subgraph.name }, 'reconnected to the subgraph');
-      },
-    },
-  });
+      longest / 2 + (Math.random() * longest) / 2,
+    );
+  }
+
+  function endAll(tell: (upstream: Upstream) => void): void {
+    const all = [...upstreams.values()];
+    upstreams.clear();
+    for (const upstream of all) tell(upstream);
+  }
+
+  function closeIfIdle(): void {
+    if (upstreams.size > 0 || socket === null) return;
+    clearTimeout(idleTimer);
+    const idle = socket;
+    idleTimer = setTimeout(() => {
+      if (upstreams.size === 0) idle.close(1000, 'Normal Closure');
+    }, IDLE_CLOSE_MS).unref();
+  }
 
   return {
     subscribe(payload, sink) {
-      // Serialized at every (re)connection: a getter is what makes that a fresh one each time.
-      const fresh: SubscribePayload = {
-        get query() {
-          return payload().query;
-        },
-        get operationName() {
-          return payload().operationName;
-        },
-        get variables() {
-          return payload().variables;
-        },
-        get extensions() {
-          return payload().extensions;
-        },
+      if (closed) {
+        queueMicrotask(() => sink.complete());
+        return () => undefined;
+      }
+      const id = String((ids += 1));
+      const upstream: Upstream = { payload, sink, sentOn: null };
+      upstreams.set(id, upstream);
+      if (socket !== null && socket.readyState >= WebSocket.CLOSING) lost(socket, null);
+      if (socket === null && retryTimer === undefined) connect();
+      else if (socket !== null && acknowledged) send(socket, id, upstream);
+      return () => {
+        if (!upstreams.delete(id)) return;
+        if (socket !== null && upstream.sentOn === socket && socket.readyState === WebSocket.OPEN) {
+          socket.send(JSON.stringify({ id, type: 'complete' }));
+        }
+        closeIfIdle();
       };
-      return client.subscribe(fresh, {
-        next: (response) => sink.next(response),
-        error: (error) => {
-          if (!Array.isArray(error))
-            log.warn({ err: error, subgraph: subgraph.name }, 'the subgraph cannot be reached');
-          sink.error(Array.isArray(error) ? error : null);
-        },
-        complete: () => sink.complete(),
-      });
     },
     async close() {
-      clearTimeout(pongTimer);
-      await client.dispose();
+      closed = true;
+      clearTimeout(retryTimer);
+      const last = socket;
+      endAll(({ sink }) => sink.complete());
+      if (last === null) return;
+      for (const timer of [ackTimer, pingTimer, pongTimer, idleTimer]) clearTimeout(timer);
+      await new Promise<void>((resolve) => {
+        const cut = setTimeout(() => last.terminate(), CLOSE_MS);
+        last.once('close', () => {
+          clearTimeout(cut);
+          resolve();
+        });
+        last.close(1000, 'Normal Closure');
+      });
     },
   };
 }

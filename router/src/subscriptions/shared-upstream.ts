@@ -52,7 +52,7 @@ export function shareUpstream(transport: SubscriptionTransport): SharedUpstream 
     const unsubscribe = transport.subscribe(
       () => ({
         query: operation.query,
-        operationName: operationName ?? null,
+        operationName,
         variables: operation.variables(),
         extensions: { identity: context.identity(), requestId: context.requestId },
       }),

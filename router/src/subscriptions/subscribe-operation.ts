@@ -8,7 +8,9 @@ import type { FetchStep } from '../execution/compile-plan.ts';
 import { executeEvent } from '../execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from '../execution/execute-operation.ts';
 import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
+import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
 import type { CallContext } from '../subgraphs/subgraph-transport.ts';
+import { atSecond } from './at-second.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
 import type { Place, ResumeRules, UpstreamOperation } from './resume.ts';
@@ -93,13 +95,13 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
   /** Left, with events in the queue. */
   let leaving: Leg[] = [];
   let overlap: NodeJS.Timeout | undefined;
-  let expiry: NodeJS.Timeout | undefined;
+  let callOffExpiry: (() => void) | null = null;
 
   const queue = createEventQueue<QueuedEvent>({
     capacity,
     onDone: () => {
       done = true;
-      clearTimeout(expiry);
+      callOffExpiry?.();
       clearTimeout(overlap);
       for (const leg of [current, incoming]) if (leg !== null) detach(leg);
       for (const leg of leaving) release(leg.target);
@@ -135,7 +137,7 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
         error(errors) {
           if (!isLast(leg)) return;
           if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${subgraph}" cannot be reached.`);
-          else queue.fail(upstreamError(errors));
+          else queue.fail(upstreamError(subgraph, errors));
         },
         complete() {
           if (isLast(leg)) queue.end();
@@ -186,7 +188,11 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
     }
   }
 
-  if (principal.expiresAt !== null) expiry = expiryTimer(principal.expiresAt, fail);
+  if (principal.expiresAt !== null) {
+    callOffExpiry = atSecond(principal.expiresAt, () =>
+      fail('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: subscribe again with a new one.'),
+    );
+  }
   current = open(options.target, null);
   attach(current);
 
@@ -238,17 +244,6 @@ function release(target: SharedTarget): void {
   target.onLeft();
 }
 
-const MAX_TIMEOUT_MS = 2_147_483_647;
-
-function expiryTimer(expiresAt: number, fail: (code: ErrorCode, message: string) => void): NodeJS.Timeout | undefined {
-  const left = expiresAt * 1000 - Date.now();
-  if (left > MAX_TIMEOUT_MS) return undefined;
-  return setTimeout(
-    () => fail('SUBSCRIPTION_AUTH_EXPIRED', 'The token has expired: subscribe again with a new one.'),
-    Math.max(0, left),
-  ).unref();
-}
-
 async function completeEvent(
   event: unknown,
   { execution, primary }: SubscriptionTarget,
@@ -257,14 +252,23 @@ async function completeEvent(
   try {
     return await executeEvent(execution, parseSubgraphResponse(primary.operation.subgraph, event));
   } catch (error) {
+    if (error instanceof SubgraphFailure) return { data: null, errors: [failureError(error)] };
     log.error({ err: error, requestId: context.requestId }, 'an event could not be completed');
     return { data: null, errors: [internalError(context.requestId)] };
   }
 }
 
-function upstreamError(errors: readonly unknown[]): GraphQLError {
-  const response = parseSubgraphResponse('subscription', { errors });
-  const [first] = response.errors ?? [];
-  const { stacktrace: _stacktrace, exception: _exception, ...extensions } = first?.extensions ?? {};
-  return new GraphQLError(first?.message ?? 'The subgraph ended the subscription.', { extensions });
+function upstreamError(subgraph: string, errors: readonly unknown[]): GraphQLError {
+  try {
+    const [first] = parseSubgraphResponse(subgraph, { errors }).errors ?? [];
+    const { stacktrace: _stacktrace, exception: _exception, ...extensions } = first?.extensions ?? {};
+    return new GraphQLError(first?.message ?? 'The subgraph ended the subscription.', { extensions });
+  } catch (error) {
+    if (error instanceof SubgraphFailure) return failureError(error);
+    throw error;
+  }
+}
+
+function failureError({ message, code, subgraph }: SubgraphFailure): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, service: subgraph } });
 }
