@@ -13,6 +13,7 @@ import { createRouterMetrics } from './metrics.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { createHotOperations } from './operations/hot-operations.ts';
 import { keepHotOperations } from './operations/keep-hot-operations.ts';
+import type { HoldsOverride } from './operations/overrides.ts';
 import { createPrepare } from './operations/prepare-operation.ts';
 import { createReloadingEngine } from './reloading-engine.ts';
 import type { Generation } from './reloading-engine.ts';
@@ -40,6 +41,11 @@ export interface RouterOptions {
   limits?: Partial<OperationLimits>;
   /** The most an operation may cost by static estimate, and what a list counts about which nothing is said; null: off. */
   cost?: { maximum: number; defaultListSize?: number } | null;
+  /**
+   * For whom progressive overrides hold whose labels say nothing by themselves; default nobody. `percent(N)` holds for
+   * that share of the principals.
+   */
+  holdsOverride?: HoldsOverride;
   /** Default: everybody. */
   mayIntrospect?: (principal: Principal) => boolean;
   /** Default: everybody is anonymous. */
@@ -186,6 +192,7 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
       cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
       mayIntrospect: options.mayIntrospect ?? (() => true),
       onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
+      ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),
     });
     const engine = createEngine({
       supergraph,

@@ -9,9 +9,13 @@ import { refusal } from './refusal.ts';
  * @throws OperationRefused with OPERATION_LIMIT_EXCEEDED where the planner gives up on its size, with
  * GRAPHQL_VALIDATION_FAILED where it plans no such operation, with SERVICE_UNAVAILABLE where its thread ended
  */
-export async function planOperation(document: string, { plan }: Pick<LoadedSupergraph, 'plan'>): Promise<QueryPlan> {
+export async function planOperation(
+  document: string,
+  overrides: readonly string[],
+  { plan }: Pick<LoadedSupergraph, 'plan'>,
+): Promise<QueryPlan> {
   try {
-    return await plan(document);
+    return await plan(document, overrides);
   } catch (error) {
     if (!(error instanceof PlanningFailure)) throw error;
     const { reason, message } = error;

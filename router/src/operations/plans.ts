@@ -13,7 +13,7 @@ import { refusal } from './refusal.ts';
 
 export interface Plans {
   /** @throws OperationRefused */
-  planOf(filtered: FilteredOperation, onPlan: OnPlan): Promise<CompiledPlan>;
+  planOf(filtered: FilteredOperation, overrides: readonly string[], onPlan: OnPlan): Promise<CompiledPlan>;
 }
 
 export interface PlansOptions {
@@ -31,28 +31,37 @@ export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize 
   const plans = createDocumentCache<CompiledPlan>(cacheSize);
   const plannings = new Map<string, Promise<CompiledPlan>>();
 
-  async function plan(document: string, { operation, fragments }: FilteredOperation): Promise<CompiledPlan> {
-    const compiled = compilePlan(await planOperation(document, supergraph), supergraph.possibleTypes);
+  async function plan(
+    document: string,
+    overrides: readonly string[],
+    { operation, fragments }: FilteredOperation,
+  ): Promise<CompiledPlan> {
+    const compiled = compilePlan(await planOperation(document, overrides, supergraph), supergraph.possibleTypes);
     const isEmpty = compiled.step === null && compiled.primary === null;
     if (isEmpty && operation !== null && asksForData(operation.selectionSet, fragments)) {
       throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
     }
-    plans.set(document, compiled);
     return compiled;
   }
 
   return {
-    async planOf(filtered, onPlan) {
+    async planOf(filtered, overrides, onPlan) {
       const { operation, fragments } = filtered;
       if (operation === null) return NOTHING_TO_FETCH;
       const document = print(planningDocument({ operation, fragments }, supergraph.schema, sourceOf));
-      const known = plans.get(document);
+      const key = [...overrides, document].join('\n');
+      const known = plans.get(key);
       onPlan(known === undefined ? 'miss' : 'hit');
       if (known !== undefined) return known;
-      let planning = plannings.get(document);
+      let planning = plannings.get(key);
       if (planning === undefined) {
-        planning = plan(document, filtered).finally(() => plannings.delete(document));
-        plannings.set(document, planning);
+        planning = plan(document, overrides, filtered)
+          .then((compiled) => {
+            plans.set(key, compiled);
+            return compiled;
+          })
+          .finally(() => plannings.delete(key));
+        plannings.set(key, planning);
       }
       return planning;
     },

@@ -19,6 +19,8 @@ import { createDocumentCache, remember } from './document-cache.ts';
 import { usesIntrospection } from './introspection.ts';
 import { parseDocument, selectOperation } from './parse-document.ts';
 import type { ParsedDocument } from './parse-document.ts';
+import { createOverrides } from './overrides.ts';
+import type { HoldsOverride } from './overrides.ts';
 import { createPlans } from './plans.ts';
 import type { OnPlan } from './plans.ts';
 import { createSourceOf } from './planning-document.ts';
@@ -51,6 +53,7 @@ export interface PrepareOptions {
   /** Entries of each cache; default 1,000. */
   cacheSize?: number;
   onPlan?: OnPlan;
+  holdsOverride?: HoldsOverride;
 }
 
 export interface PrepareContext {
@@ -73,6 +76,7 @@ export interface Prepare {
 /** What is known of an operation for everybody who may see the same of it, whatever the variables. */
 interface Recipe extends LabeledOperation {
   filtered: FilteredOperation;
+  overrides: readonly string[];
   estimate: CostEstimate;
   /** Null until it has been planned. */
   executable: ExecutableOperation | null;
@@ -93,6 +97,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   const accessKeys = new WeakMap<Principal, string>();
   const sourceOf = createSourceOf(schema, supergraph.names);
   const plans = createPlans(supergraph, { sourceOf, cacheSize });
+  const overridesOf = createOverrides(supergraph.overrideLabels, options.holdsOverride);
 
   function accessOf(principal: Principal): Access {
     let key = accessKeys.get(principal);
@@ -111,7 +116,8 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   ): Recipe {
     const access = accessOf(principal);
     const defers = parsed.hasDefer ? deferConditions(operation, parsed.fragments, incremental ? coerced : null) : '';
-    const key = `${access.key}\n${operation.name?.value ?? ''}\n${defers}\n${parsed.text}`;
+    const overrides = overridesOf(principal);
+    const key = `${access.key}\n${overrides.join()}\n${operation.name?.value ?? ''}\n${defers}\n${parsed.text}`;
     return remember(recipes, key, () => {
       const labeled = !parsed.hasDefer
         ? { operation, fragments: parsed.fragments, labels: new Map() }
@@ -120,14 +126,14 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
           : withoutDefer(operation, parsed.fragments);
       const filtered = filterOperation(labeled.operation, labeled.fragments, schema, access);
       const input = { ...filtered, schema, annotations, defaultListSize: cost?.defaultListSize ?? 0 };
-      return { ...labeled, filtered, estimate: createCostEstimate(input), executable: null };
+      return { ...labeled, filtered, overrides, estimate: createCostEstimate(input), executable: null };
     });
   }
 
   async function executableOf(recipe: Recipe, onLookup: OnPlan): Promise<ExecutableOperation> {
     if (recipe.executable !== null) return recipe.executable;
-    const { filtered, operation, fragments, labels: deferLabels } = recipe;
-    const plan = await plans.planOf(filtered, onLookup);
+    const { filtered, overrides, operation, fragments, labels: deferLabels } = recipe;
+    const plan = await plans.planOf(filtered, overrides, onLookup);
     const { denied } = filtered;
     recipe.executable ??= makeExecutable({ schema, operation, fragments, denied, plan, sourceOf, deferLabels });
     return recipe.executable;

@@ -18,6 +18,8 @@ export interface LoadedSupergraph {
   /** Of every interface and union of the full supergraph, inaccessible ones too: the names of its object types. */
   possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
   names: PlannedNames;
+  /** Of progressive `@override`s: which of them hold is said with each plan. */
+  overrideLabels: readonly string[];
   annotations: AnnotationTable;
   subgraphs: readonly { name: string; url: string }[];
   /**
@@ -25,7 +27,7 @@ export interface LoadedSupergraph {
    *
    * @throws PlanningFailure where the operation is too large or the thread ended
    */
-  plan: (document: string) => Promise<QueryPlan>;
+  plan: (document: string, overrides?: readonly string[]) => Promise<QueryPlan>;
   /** Frees what the planner's thread holds of it; nothing can be planned any more. */
   unload: () => void;
 }
@@ -47,7 +49,7 @@ export async function loadSupergraph(sdl: string, { sharedPlans }: LoadOptions =
     schema: buildSchema(apiSchema, { assumeValid: true, assumeValidSDL: true, noLocation: true }),
     plan:
       sharedPlans === undefined
-        ? async (document) => parseQueryPlan(await plan(document))
+        ? async (document, overrides) => parseQueryPlan(await plan(document, overrides))
         : sharePlans(plan, { ...sharedPlans, scope: `${planner}:${loaded.id}` }),
   };
 }

@@ -6,7 +6,7 @@ import type { AnnotationTable } from './annotations.ts';
 /** `supergraph` is the id under which the thread knows one. */
 export type PlannerRequest =
   | { kind: 'load'; request: number; supergraph: string; sdl: string }
-  | { kind: 'plan'; request: number; supergraph: string; document: string }
+  | { kind: 'plan'; request: number; supergraph: string; document: string; overrides: readonly string[] }
   | { kind: 'unload'; supergraph: string }
   | { kind: 'list'; request: number };
 
@@ -55,6 +55,8 @@ const loadedSchema = z.object({
   /** Of every interface and union, inaccessible ones too. */
   possibleTypes: z.map(z.string(), z.set(z.string())),
   names: z.object({ fields: z.set(z.string()), required: z.set(z.string()), prefix: z.string() }),
+  /** Of progressive `@override`s. */
+  overrideLabels: z.array(z.string()),
   annotations: annotationTable,
   subgraphs: z.array(z.object({ name: z.string(), url: z.string() })),
   /** Names the planner and how it is configured: plans of another one are not interchangeable. */

@@ -8,12 +8,12 @@ export interface ThreadedSupergraph extends PlannerSupergraph {
   /** The SHA-256 of its SDL, as hex. */
   id: string;
   /**
-   * Plans a document of one operation.
+   * Plans a document of one operation; `overrides` are the labels of the progressive `@override`s that hold.
    *
    * @returns the plan as JSON, fit for parseQueryPlan
    * @throws PlanningFailure, GraphQLError or Error
    */
-  plan: (document: string) => Promise<string>;
+  plan: (document: string, overrides?: readonly string[]) => Promise<string>;
   /** Frees it in the thread, once everybody who loaded the same SDL has unloaded it. */
   unload: () => void;
 }
@@ -79,12 +79,12 @@ export function createPlannerThread(options: PlannerThreadOptions = {}): Planner
     return load;
   }
 
-  async function plan(id: string, document: string): Promise<string> {
+  async function plan(id: string, document: string, overrides: readonly string[]): Promise<string> {
     const supergraph = known.get(id);
     if (supergraph === undefined) throw new Error('The supergraph has been unloaded.');
     const thread = running();
     await loadIn(thread, id, supergraph.sdl);
-    const reply = await thread.link.ask((request) => ({ kind: 'plan', request, supergraph: id, document }));
+    const reply = await thread.link.ask((request) => ({ kind: 'plan', request, supergraph: id, document, overrides }));
     if (reply.kind !== 'planned') throw new Error(`The planner thread answered a plan with "${reply.kind}".`);
     return reply.plan;
   }
@@ -111,7 +111,12 @@ export function createPlannerThread(options: PlannerThreadOptions = {}): Planner
       };
       try {
         const loaded = await undisturbed(() => loadIn(running(), id, sdl));
-        return { ...loaded, id, plan: (document) => undisturbed(() => plan(id, document)), unload };
+        return {
+          ...loaded,
+          id,
+          plan: (document, overrides = []) => undisturbed(() => plan(id, document, overrides)),
+          unload,
+        };
       } catch (error) {
         unload();
         throw error;

@@ -7,6 +7,7 @@ import { QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
 import { z } from 'zod';
 import { orderKeys } from './order-keys.ts';
+import { readOverrideLabels } from './override-labels.ts';
 import { readPlannedNames } from './planned-names.ts';
 import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
 import { separateVariants } from './requires-variants.ts';
@@ -52,7 +53,7 @@ function answer(message: Exclude<PlannerRequest, { kind: 'unload' }>): PlannerRe
     return { kind: 'loaded', request, supergraph: load(message.supergraph, message.sdl) };
   }
   if (message.kind === 'plan') {
-    return { kind: 'planned', request, plan: plan(message.supergraph, message.document) };
+    return { kind: 'planned', request, plan: plan(message.supergraph, message) };
   }
   return { kind: 'listed', request, supergraphs: [...supergraphs.keys()] };
 }
@@ -72,6 +73,7 @@ function load(id: string, sdl: string): PlannerSupergraph {
     apiSchema: printSchema(schema),
     possibleTypes: possibleTypesOf(supergraph.schema),
     names: readPlannedNames(document),
+    overrideLabels: readOverrideLabels(document),
     annotations,
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
     planner: PLANNER,
@@ -98,11 +100,12 @@ function namesOf(types: readonly { name: string }[]): Set<string> {
   return new Set(types.map(({ name }) => name));
 }
 
-function plan(id: string, document: string): string {
+function plan(id: string, { document, overrides }: { document: string; overrides: readonly string[] }): string {
   const loaded = supergraphs.get(id);
   if (loaded === undefined) throw new Error(`The supergraph ${id} is not loaded.`);
   const operation = operationFromDocument(loaded.apiSchema, parse(document, { noLocation: true }), { validate: false });
-  const made = loaded.planner.buildQueryPlan(operation);
+  const overrideConditions = new Map(overrides.map((label) => [label, true]));
+  const made = loaded.planner.buildQueryPlan(operation, { overrideConditions });
   return JSON.stringify(loaded.variants === null ? made : runnablePlan(made, loaded.variants));
 }
 

@@ -24,9 +24,9 @@ const MAX_CHARACTERS = 512 * 1024;
  * something else than plans costs that patience at most; it fails nothing.
  */
 export function sharePlans(
-  plan: (document: string) => Promise<string>,
+  plan: (document: string, overrides?: readonly string[]) => Promise<string>,
   { cache, log, scope }: SharedPlansOptions,
-): (document: string) => Promise<QueryPlan> {
+): (document: string, overrides?: readonly string[]) => Promise<QueryPlan> {
   const notice = (error: unknown) => log.warn({ err: error }, 'the shared plans are not available');
 
   async function known(key: string): Promise<QueryPlan | undefined> {
@@ -41,11 +41,11 @@ export function sharePlans(
     }
   }
 
-  return async (document) => {
-    const key = `plan:${scope}:${hash('sha256', document)}`;
+  return async (document, overrides = []) => {
+    const key = `plan:${scope}:${hash('sha256', [...overrides, document].join('\n'))}`;
     const shared = await known(key);
     if (shared !== undefined) return shared;
-    const json = await plan(document);
+    const json = await plan(document, overrides);
     if (json.length <= MAX_CHARACTERS) void cache.set(key, json, KEPT_MS).catch(notice);
     return parseQueryPlan(json);
   };
