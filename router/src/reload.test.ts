@@ -72,6 +72,21 @@ describe('a reload', () => {
     expect(books.sockets()).toEqual({ open: 1, ever: 1 });
   });
 
+  test('leaves what is delivered later on the supergraph that it began on', async () => {
+    const { held, release } = shops.hold('shop');
+    const response = await fetch(router.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824, application/json' },
+      body: JSON.stringify({ query: '{ book ... @defer { shop } }' }),
+    });
+    await held;
+    await router.reload(supergraphs.withoutShops);
+    await delay(1_200);
+    release();
+    expect(await response.text()).toContain('"data":{"shop":"Corner"}');
+    await until(() => shops.sockets().open === 0);
+  });
+
   test.each([
     ['no GraphQL', 'type Query {', /Syntax Error/],
     ['no supergraph', 'type Query { a: Int }', /core schema/],

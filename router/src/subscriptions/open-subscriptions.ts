@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@timbre/platform/logger';
 import type { Session, SupergraphEngine } from '../engine.ts';
 import type { RouterMetrics } from '../metrics.ts';
@@ -35,8 +35,9 @@ export interface OpenSubscriptions {
 
 /** The ends of those that cannot stay are spread over so long. */
 const STAGGER_MS = 5_000;
-/** Between two turns of the event loop. */
+/** Then others have their turn; and subgraphs get no more than so many new subscriptions in so many milliseconds. */
 const AT_ONCE = 20;
+const RENEWALS_PAUSE_MS = 10;
 
 export function createOpenSubscriptions({ log, metrics }: { log: Logger; metrics: RouterMetrics }): OpenSubscriptions {
   const all = new Set<OpenSubscription>();
@@ -77,11 +78,14 @@ export function createOpenSubscriptions({ log, metrics }: { log: Logger; metrics
     },
     async moveTo(destination) {
       let moved = 0;
+      let renewed = 0;
       for (const open of all) {
         if (open.on === destination) continue;
-        metrics.subscriptionMoves.inc({ outcome: await move(open, destination) });
+        const outcome = await move(open, destination);
+        metrics.subscriptionMoves.inc({ outcome });
         moved += 1;
-        if (moved % AT_ONCE === 0) await nextTurn();
+        if (outcome === 'renewed' && (renewed += 1) % AT_ONCE === 0) await delay(RENEWALS_PAUSE_MS);
+        else if (moved % AT_ONCE === 0) await nextTurn();
       }
       if (moved > 0) log.info({ moved }, 'the open subscriptions have been looked at');
     },
