@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { listen } from '../testing/listen.ts';
+import { openSocket } from '../testing/raw-socket.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import { collect, startTestRouter } from '../testing/test-router.ts';
 import { createWsTransport } from './ws-transport.ts';
@@ -21,6 +22,7 @@ interface Message {
 interface Scripted {
   url: string;
   heard: Message[];
+  answersPings: boolean;
   sockets: Set<WebSocket>;
   say(message: object | string): void;
   close(): Promise<void>;
@@ -35,26 +37,28 @@ async function startScripted(): Promise<Scripted> {
   const server: Server = createServer();
   const wss = new WebSocketServer({ server, handleProtocols: () => 'graphql-transport-ws' });
   const heard: Message[] = [];
+  const scripted = { answersPings: true };
   wss.on('connection', (socket) => {
     socket.on('message', (data: Buffer) => {
       const message: Message = JSON.parse(data.toString());
       if (message.type === 'connection_init') socket.send('{"type":"connection_ack"}');
+      else if (message.type === 'ping' && scripted.answersPings) socket.send('{"type":"pong"}');
       else heard.push(message);
     });
   });
   const url = `${await listen(server)}/graphql`;
-  return {
+  return Object.assign(scripted, {
     url,
     heard,
     sockets: wss.clients,
-    say(message) {
+    say(message: object | string) {
       for (const socket of wss.clients) socket.send(typeof message === 'string' ? message : JSON.stringify(message));
     },
     async close() {
       for (const socket of wss.clients) socket.terminate();
       await new Promise((resolve) => server.close(resolve));
     },
-  };
+  });
 }
 
 interface Heard {
@@ -88,7 +92,7 @@ describe('one connection', () => {
     sockets = 0;
     transport = createWsTransport(
       { name: 'scripted', url: subgraph.url },
-      { log, retryAttempts: 3, maxRetryWaitMs: 10, onSockets: (change) => (sockets += change) },
+      { log, retryAttempts: 3, maxRetryWaitMs: 10, keepAliveMs: 100, onSockets: (change) => (sockets += change) },
     );
   });
   afterEach(async () => {
@@ -148,6 +152,16 @@ describe('one connection', () => {
     expect(all).toMatchObject([{ end: undefined }, { end: undefined }]);
   });
 
+  test('is made anew when pings are not answered', async () => {
+    const reader = subscribe(transport, 'a');
+    await until(() => asked('subscribe').length === 1);
+    subgraph.answersPings = false;
+    await until(() => asked('subscribe').length === 2);
+    subgraph.say({ type: 'next', id: asked('subscribe')[1]?.id, payload: 'still here' });
+    await until(() => reader.events.length === 1);
+    expect(reader).toMatchObject({ events: ['still here'], end: undefined });
+  });
+
   test('that cannot be made is given up after the attempts, and tried again by who comes next', async () => {
     const { port } = new URL(subgraph.url);
     await subgraph.close();
@@ -171,6 +185,31 @@ describe('one connection', () => {
     await until(() => after.end !== undefined);
     expect(after.end).toBe('complete');
   });
+});
+
+test('large events do not pile up for a client that does not read', async () => {
+  const graph = await startTestGraph();
+  const router = await startTestRouter({
+    supergraph: graph.supergraph,
+    subgraphUrl: (name) => (name === 'voices' ? subgraph.url : graph.subgraphUrl(name)),
+  });
+  const client = await openSocket(router.wsUrl);
+  client.say({ type: 'connection_init' });
+  await client.hear('connection_ack');
+  const query = 'subscription { ticks(count: 1) { person { id } } }';
+  client.say({ id: '1', type: 'subscribe', payload: { query } });
+  await until(() => subgraph.heard.length === 1);
+  client.socket.pause();
+  const payload = { data: { ticks: { person: { id: 'x'.repeat(1_000_000) } } } };
+  const sent = Array.from({ length: 40 }, () => subgraph.say({ type: 'next', id: subgraph.heard[0]?.id, payload }));
+  await until(() => subgraph.heard.some(({ type }) => type === 'complete'));
+  client.socket.resume();
+  const { payload: errors } = await client.hear('error');
+  expect(errors).toMatchObject([{ extensions: { code: 'SUBSCRIPTION_OVERFLOW' } }]);
+  expect(client.messages.length).toBeLessThan(sent.length);
+  client.socket.terminate();
+  await router.close();
+  await graph.close();
 });
 
 describe('what a subgraph sends that is no response', () => {

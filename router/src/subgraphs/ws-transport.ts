@@ -13,7 +13,8 @@ export interface UpstreamPayload {
 
 /** What a subgraph sends on one subscription. */
 export interface UpstreamSink {
-  next(response: unknown): void;
+  /** `bytes`: of the message that it came in. */
+  next(response: unknown, bytes: number): void;
   /** The errors with which the subgraph refused or ended it; null when it cannot be reached any more. */
   error(errors: readonly unknown[] | null): void;
   complete(): void;
@@ -37,14 +38,14 @@ export interface WsTransportOptions {
   retryAttempts?: number;
   /** The longest wait between two attempts; default 2 s. */
   maxRetryWaitMs?: number;
+  /** Between pings; a subgraph that has not answered after half of it is connected to anew. Default 10 s. */
+  keepAliveMs?: number;
   onSockets?: (change: 1 | -1) => void;
 }
 
 const SUBPROTOCOL = 'graphql-transport-ws';
 const FIRST_RETRY_MS = 50;
 const IDLE_CLOSE_MS = 10_000;
-const PING_MS = 10_000;
-const PONG_MS = 5_000;
 const ACK_MS = 5_000;
 const CLOSE_MS = 1_000;
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
@@ -64,7 +65,7 @@ interface Upstream {
  */
 export function createWsTransport(
   subgraph: { name: string; url: string },
-  { log, retryAttempts = 12, maxRetryWaitMs = 2_000, onSockets }: WsTransportOptions,
+  { log, retryAttempts = 12, maxRetryWaitMs = 2_000, keepAliveMs = 10_000, onSockets }: WsTransportOptions,
 ): SubscriptionTransport {
   const url = subgraph.url.replace(/^http/, 'ws');
   const upstreams = new Map<string, Upstream>();
@@ -90,7 +91,7 @@ export function createWsTransport(
       opening.send('{"type":"connection_init"}');
     });
     opening.on('message', (data: Buffer) => {
-      if (socket !== opening || isHandled(opening, data.toString('utf8'))) return;
+      if (socket !== opening || isHandled(opening, data)) return;
       reason = new Error('The subgraph sent what is no message of the protocol.');
       opening.close(4004, 'Bad response');
       lost(opening, reason);
@@ -100,9 +101,9 @@ export function createWsTransport(
   }
 
   /** What a reader throws ends neither the process nor the others. */
-  function isHandled(from: WebSocket, text: string): boolean {
+  function isHandled(from: WebSocket, data: Buffer): boolean {
     try {
-      return handle(from, text);
+      return handle(from, data);
     } catch (error) {
       log.error({ err: error, subgraph: subgraph.name }, 'a message of the subgraph could not be handled');
       return true;
@@ -110,10 +111,10 @@ export function createWsTransport(
   }
 
   /** @returns false for what is no message of the protocol */
-  function handle(from: WebSocket, text: string): boolean {
+  function handle(from: WebSocket, data: Buffer): boolean {
     let message: unknown;
     try {
-      message = JSON.parse(text);
+      message = JSON.parse(data.toString('utf8'));
     } catch {
       return false;
     }
@@ -126,7 +127,7 @@ export function createWsTransport(
       // What was in flight when its reader left.
       if (upstream === undefined) return true;
       if (type === 'next') {
-        upstream.sink.next(payload);
+        upstream.sink.next(payload, data.length);
         return true;
       }
       upstreams.delete(id);
@@ -150,8 +151,8 @@ export function createWsTransport(
     if (failures > 0) log.info({ subgraph: subgraph.name }, 'reconnected to the subgraph');
     pingTimer = setInterval(() => {
       from.send('{"type":"ping"}');
-      pongTimer = setTimeout(() => from.terminate(), PONG_MS);
-    }, PING_MS);
+      pongTimer = setTimeout(() => from.terminate(), keepAliveMs / 2);
+    }, keepAliveMs);
     void subscribeAll(from);
     return true;
   }

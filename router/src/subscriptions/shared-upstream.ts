@@ -57,10 +57,10 @@ export function shareUpstream(transport: SubscriptionTransport): SharedUpstream 
         extensions: { identity: context.identity(), requestId: context.requestId },
       }),
       {
-        next(event) {
+        next(event, bytes) {
           close();
           operation.saw(event);
-          for (const sink of sinks) sink.next(event);
+          for (const sink of sinks) sink.next(event, bytes);
         },
         error: (errors) => end((sink) => sink.error(errors)),
         complete: () => end((sink) => sink.complete()),

@@ -17,10 +17,12 @@ import type { Place, ResumeRules, UpstreamOperation } from './resume.ts';
 import type { SharedUpstream } from './shared-upstream.ts';
 
 /**
- * Events that wait for one client before it counts as too slow. What overflows is not dropped
- * silently: the subscription ends with the error SUBSCRIPTION_OVERFLOW, and the client can come back.
+ * Events that wait for one client, and bytes of them, before it counts as too slow. What overflows is not
+ * dropped silently: the subscription ends with the error SUBSCRIPTION_OVERFLOW, and the client can come back.
+ * One event may be larger.
  */
 export const EVENT_QUEUE_CAPACITY = 1_000;
+const EVENT_QUEUE_BYTES = 8 * 1024 * 1024;
 
 /** What a subscription runs on: its operation as it was prepared on one supergraph. */
 export interface SubscriptionTarget {
@@ -76,6 +78,7 @@ interface SharedTarget extends SubscriptionTarget {
 interface QueuedEvent {
   leg: Leg;
   event: unknown;
+  bytes: number;
 }
 
 /** How long an upstream is waited for that says nothing, while the one before it goes on. */
@@ -89,6 +92,7 @@ const OVERLAP_MS = 1_000;
 export function subscribeOperation(options: SubscribeOptions): Subscription {
   const { context, principal, capacity = EVENT_QUEUE_CAPACITY } = options;
   let done = false;
+  let queuedBytes = 0;
   let current: Leg | null = null;
   /** What takes the place of the current one when it has said something. */
   let incoming: Leg | null = null;
@@ -127,12 +131,18 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
     const unsubscribe = target.upstream.subscribe(
       { principal, operation, operationName, context },
       {
-        next(event) {
+        next(event, bytes) {
           if (leg === incoming) promote();
           if (leg !== current) return;
           operation.saw(event);
-          if (queue.push({ leg, event })) leg.queued += 1;
-          else fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${capacity} events behind.`);
+          const fits = queuedBytes === 0 || queuedBytes + bytes <= EVENT_QUEUE_BYTES;
+          if (fits && queue.push({ leg, event, bytes })) {
+            leg.queued += 1;
+            queuedBytes += bytes;
+            return;
+          }
+          const behind = fits ? `${capacity} events` : `${EVENT_QUEUE_BYTES} bytes`;
+          fail('SUBSCRIPTION_OVERFLOW', `The client is more than ${behind} behind.`);
         },
         error(errors) {
           if (!isLast(leg)) return;
@@ -173,8 +183,9 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
     if (previous !== null) detach(previous);
   }
 
-  async function complete({ leg, event }: QueuedEvent): Promise<ExecutionOutcome> {
+  async function complete({ leg, event, bytes }: QueuedEvent): Promise<ExecutionOutcome> {
     const { target } = leg;
+    queuedBytes -= bytes;
     target.holds += 1;
     leg.queued -= 1;
     if (leg.queued === 0 && leaving.includes(leg)) {
