@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { CommandError } from '../run-command.ts';
@@ -27,13 +27,20 @@ export interface PinnedProcess {
 const KEPT_LINES = 20;
 const DRAIN_MS = 15_000;
 
-/** A program on one core. `taskset` becomes the program, so that the pid is the program's own. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+/** A program on one core, which does not outlive this process. `taskset` becomes the program, so that the pid is the program's own. */
 export function startPinned({ name, core, command, env = {}, cwd, onLine }: PinnedOptions): PinnedProcess {
   const child = spawn('taskset', ['-c', String(core), ...command], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
+  running.add(child);
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -47,6 +54,7 @@ export function startPinned({ name, core, command, env = {}, cwd, onLine }: Pinn
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (error) => reject(new CommandError(`${name} cannot be started: ${error.message}`)));
     child.once('close', (code: number | null, signal: string | null) => {
+      running.delete(child);
       if (!stopping)
         reject(new CommandError(`${name} ended with ${signal ?? `exit code ${code}`}:\n${lines.join('\n')}`));
     });
