@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { AppError } from '@timbre/platform/errors';
 import { jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -74,7 +74,7 @@ export function createTokenVerifier(options: VerifyOptions): VerifyToken {
     if (token.length > MAX_TOKEN_LENGTH) {
       throw new AppError('UNAUTHENTICATED', `The token is longer than ${MAX_TOKEN_LENGTH} characters.`);
     }
-    const key = createHash('sha256').update(token).digest('base64');
+    const key = hash('sha256', token, 'base64');
     const known = verified.get(key);
     if (known !== undefined) {
       if (known.expiresAt + clockTolerance > now() / 1000) return known;

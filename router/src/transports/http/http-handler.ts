@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from '@timbre/platform/errors';
 import type { ErrorCode } from '@timbre/platform/errors';
 import { endAfterBody } from '@timbre/platform/http-body';
@@ -56,19 +56,19 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
-    res.setHeader(REQUEST_ID_HEADER, requestId);
-    res.setHeader('cache-control', 'no-store');
-    if (cors !== null && applyCors(req, res, cors)) return;
+    // Handed to writeHead at once: what is set one by one before costs a tenth of the response.
+    const head: OutgoingHttpHeaders = { [REQUEST_ID_HEADER]: requestId, 'cache-control': 'no-store' };
+    if (cors !== null && applyCors(req, res, head, cors)) return;
     const search = new URLSearchParams((req.url ?? '').split('?', 2)[1]);
     if (landingPage !== null && isNavigation(req, search)) {
-      res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(landingPage(req));
+      res.writeHead(200, { ...head, 'content-type': 'text/html; charset=utf-8' }).end(landingPage(req));
       return;
     }
     const accepted = negotiate(req.headers.accept);
     try {
-      await answer(req, res, { options, search, requestId, accepted, subscriptions });
+      await answer(req, res, { options, search, requestId, head, accepted, subscriptions });
     } catch (error) {
-      refuse(res, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
+      refuse(res, head, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
     }
   }
 
@@ -84,12 +84,14 @@ interface Exchange {
   options: HttpHandlerOptions;
   search: URLSearchParams;
   requestId: string;
+  /** Of every response. */
+  head: OutgoingHttpHeaders;
   accepted: Accepted;
   subscriptions: Set<() => void>;
 }
 
 async function answer(req: IncomingMessage, res: ServerResponse, exchange: Exchange): Promise<void> {
-  const { options, search, requestId, accepted, subscriptions } = exchange;
+  const { options, search, requestId, head, accepted, subscriptions } = exchange;
   const { engine, metrics, csrfPrevention, log } = options;
   if (accepted.single === null && accepted.results === null && accepted.subscription === null) throw notAcceptable();
   if (csrfPrevention) preventCsrf(req);
@@ -107,6 +109,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       format: STREAM_FORMATS[type],
       keepAliveMs: options.keepAliveMs,
       slowMs: options.slowMs,
+      head,
       leaving: type === accepted.subscription ? subscriptions : null,
       onFailure(error) {
         log.error({ err: error, requestId }, 'results could not be streamed');
@@ -140,14 +143,14 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       return;
     }
     const { errors, data } = outcome;
-    send(res, 200, accepted.single ?? JSON_TYPE, errors === undefined ? { data } : { errors, data });
+    send(res, 200, head, accepted.single ?? JSON_TYPE, errors === undefined ? { data } : { errors, data });
   } catch (error) {
     stop({ operation: 'unknown', outcome: 'refused' });
     if (!(error instanceof OperationRefused)) throw error;
     const { errors } = error;
     const type = accepted.single;
     // Without data: 200 for those who know only application/json, an honest status for the others.
-    if (type !== null) send(res, type === JSON_TYPE ? 200 : 400, type, { errors });
+    if (type !== null) send(res, type === JSON_TYPE ? 200 : 400, head, type, { errors });
     else await stream(accepted.results ?? accepted.subscription ?? 'sse', resultsOf({ errors }));
   }
 }
@@ -200,20 +203,23 @@ function asRefusal(error: unknown, requestId: string, log: Logger): HttpRefusal 
   return new HttpRefusal(500, 'INTERNAL_SERVER_ERROR', message);
 }
 
-function refuse(res: ServerResponse, type: ResponseType, refusal: HttpRefusal): void {
+function refuse(res: ServerResponse, head: OutgoingHttpHeaders, type: ResponseType, refusal: HttpRefusal): void {
   if (res.headersSent || res.destroyed) {
     res.destroy();
     return;
   }
-  for (const [name, value] of Object.entries(refusal.headers)) res.setHeader(name, value);
   const { code, details } = refusal;
   const extensions: { code: ErrorCode; details?: Readonly<Record<string, unknown>> } = { code };
   if (details !== undefined) extensions.details = details;
-  send(res, refusal.status, type, { errors: [new GraphQLError(refusal.message, { extensions })] });
+  send(res, refusal.status, { ...head, ...refusal.headers }, type, {
+    errors: [new GraphQLError(refusal.message, { extensions })],
+  });
 }
 
-function send(res: ServerResponse, status: number, type: ResponseType, body: object): void {
-  const text = Buffer.from(JSON.stringify(body));
-  res.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': text.length });
+function send(res: ServerResponse, status: number, head: OutgoingHttpHeaders, type: ResponseType, body: object): void {
+  // As a string it goes out in one piece with the head; a buffer would be written beside it.
+  const text = JSON.stringify(body);
+  const length = Buffer.byteLength(text);
+  res.writeHead(status, { ...head, 'content-type': `${type}; charset=utf-8`, 'content-length': length });
   endAfterBody(res, text);
 }

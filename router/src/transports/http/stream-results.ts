@@ -1,10 +1,12 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { ResultStream } from '../results.ts';
 import type { StreamFormat } from './stream-formats.ts';
 
 export interface StreamResultsOptions {
   format: StreamFormat;
+  /** Headers beside those of a stream. */
+  head: OutgoingHttpHeaders;
   /** Between heartbeats. */
   keepAliveMs: number;
   /** A client that takes nothing for so long is cut. */
@@ -21,7 +23,7 @@ const SLICE_BYTES = 64 * 1024;
 export async function streamResults(
   res: ServerResponse,
   results: ResultStream,
-  { format, keepAliveMs, slowMs, onFailure, leaving }: StreamResultsOptions,
+  { format, head, keepAliveMs, slowMs, onFailure, leaving }: StreamResultsOptions,
 ): Promise<void> {
   let isLeaving = false;
   const end = () => {
@@ -32,6 +34,7 @@ export async function streamResults(
     end();
   };
   res.writeHead(200, {
+    ...head,
     'content-type': format.contentType,
     // Compressed or buffered on the way, an event would wait for the next ones.
     'cache-control': 'no-store, no-transform',
