@@ -30,6 +30,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#maxBytes = maxBytes;
   }
 
+  /** Grows with everything that comes. */
+  get heard(): number {
+    return this.#status + this.#size;
+  }
+
   /** Also before it has got a connection. */
   abort(error: Error): void {
     this.#aborted = error;

@@ -18,6 +18,8 @@ export interface Route {
   pool: Pool;
   /** For a call with all its attempts. */
   timeoutMs: number;
+  /** For the first byte of an answer, and for the next. */
+  silenceMs: number;
   maxBytes: number;
   watch: Watch;
   budget: RetryBudget;
@@ -53,6 +55,9 @@ export class Flight implements Watched, ExchangeOwner {
   #probe: PromiseWithResolvers<Answer> | null = null;
   #exchange: Exchange | null = null;
   #pause: NodeJS.Timeout | undefined;
+  /** Of the answer, when it was last looked at. */
+  #heard = 0;
+  #heardAt: number;
   #retried = 0;
   #started = false;
   #landed = false;
@@ -60,7 +65,9 @@ export class Flight implements Watched, ExchangeOwner {
   constructor(route: Route, plan: FlightPlan) {
     this.#route = route;
     this.#plan = plan;
-    this.#deadline = performance.now() + route.timeoutMs;
+    const now = performance.now();
+    this.#deadline = now + route.timeoutMs;
+    this.#heardAt = now;
   }
 
   /**
@@ -78,7 +85,7 @@ export class Flight implements Watched, ExchangeOwner {
   }
 
   check(now: number): void {
-    if (now >= this.#deadline) {
+    if (now >= this.#deadline || this.#isSilent(now)) {
       this.#abort(timedOut(this.#route.subgraph));
       return;
     }
@@ -113,6 +120,17 @@ export class Flight implements Watched, ExchangeOwner {
     const failure = failureOf(this.#route.subgraph, error, this.#route.maxBytes);
     if (failure instanceof SubgraphOutage && failure.retryable && this.#again()) return;
     this.#fail(failure);
+  }
+
+  /** As often as is looked: what was heard since the last look counts as heard now. */
+  #isSilent(now: number): boolean {
+    const heard = this.#exchange?.heard ?? 0;
+    if (heard !== this.#heard || this.#exchange === null) {
+      this.#heard = heard;
+      this.#heardAt = now;
+      return false;
+    }
+    return now - this.#heardAt >= this.#route.silenceMs;
   }
 
   #start(): void {

@@ -174,6 +174,17 @@ describe('an answer', () => {
   });
 });
 
+describe('silence', () => {
+  test.each<[string, (call: Call) => void]>([
+    ['before the first byte', () => undefined],
+    ['after it', ({ res }) => res.write('{')],
+  ])('ends a call %s, long before its time is up', async (_name, answer) => {
+    const { transport, sockets } = await start(answer, { headersTimeoutMs: 100, timeoutMs: 60_000 });
+    expect(await failure(ask(transport))).toBe('TIMEOUT');
+    await until(() => sockets.size === 0);
+  });
+});
+
 describe('a canceled call', () => {
   test('is not made', async () => {
     const { transport, calls } = await start(hello);

@@ -16,7 +16,7 @@ export interface HttpTransportOptions {
   /** Sockets to one subgraph; default 64. */
   connections?: number;
   connectTimeoutMs?: number;
-  /** Until the first byte of the answer, and between two of them. */
+  /** Until the first byte of the answer, and between two of them; default 20 s. */
   headersTimeoutMs?: number;
   /** For the whole call, retries included. */
   timeoutMs?: number;
@@ -123,13 +123,15 @@ function createRoute(
     pool: new Pool(origin, {
       connections,
       connect: { timeout: connectTimeoutMs },
-      headersTimeout: headersTimeoutMs,
-      bodyTimeout: headersTimeoutMs,
+      // The watch minds them: undici would make a timer for each call.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       allowH2: false,
     }),
     maxBytes: maxResponseBytes,
     timeoutMs,
-    watch: createWatch(Math.min(WATCH_MS, timeoutMs / 4)),
+    silenceMs: headersTimeoutMs,
+    watch: createWatch(Math.min(WATCH_MS, headersTimeoutMs / 4, timeoutMs / 4)),
     budget: createRetryBudget(RETRY_SHARE),
     breaker: breaker === null ? null : createBreaker({ ...BREAKER, ...breaker }, onBreaker),
     onRetry,
