@@ -1,5 +1,7 @@
 /** The thread that Apollo's parts live in; started by planner-thread.ts. */
+import { readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
@@ -30,6 +32,19 @@ const PLANNER = `${plannerVersion()}+defer+keys+variants`;
  * features in versions that are known) does not get this far.
  */
 const SUPPORTED_FEATURES = new Set([...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, 'https://specs.apollo.dev/context/v0.1']);
+
+/** Where the event loop and this thread have one core between them, requests come first. */
+function stepBack(): void {
+  try {
+    // Only Linux has priorities for threads: there it is `<process>/task/<thread>`, of whoever reads it.
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // As it was.
+  }
+}
+
+stepBack();
 
 const supergraphs = new Map<string, Loaded>();
 
