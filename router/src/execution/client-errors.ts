@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLFormattedError } from 'graphql';
-import { clientPath } from './client-path.ts';
+import { clientPath, isAskedFor } from './client-path.ts';
 import type { CompletionError } from './complete-response.ts';
-import type { Data } from './data.ts';
 import type { Path } from './places.ts';
 import type { ObjectShape } from './response-shape.ts';
+import type { PlanRun } from './run-plan.ts';
 
 /** Of a subgraph's error: what its operators may know and clients may not. */
 const PRIVATE_EXTENSIONS: ReadonlySet<string> = new Set(['serviceName', 'stacktrace', 'exception', 'http']);
@@ -15,6 +15,8 @@ export interface FetchError {
   subgraph: string;
   /** Under the names of the plan; null where it has no place. */
   path: Path | null;
+  /** How many steps of the path lead to what is not null in the answer. */
+  answered: number;
 }
 
 /**
@@ -24,8 +26,7 @@ export interface FetchError {
  */
 export function clientErrors(
   shape: ObjectShape,
-  data: Data,
-  fetchErrors: readonly FetchError[],
+  { data, errors: fetchErrors, widestShape }: Pick<PlanRun, 'data' | 'errors' | 'widestShape'>,
   completionErrors: readonly CompletionError[],
 ): GraphQLError[] {
   const told = new Map<string, GraphQLError>();
@@ -37,13 +38,17 @@ export function clientErrors(
     if (kind === 'unauthorized') tell(message, path, { code: 'UNAUTHORIZED_FIELD_OR_TYPE' });
   }
   const explained: Path[] = [];
-  for (const { error, subgraph, path } of fetchErrors) {
+  // An error without a place is one of a whole answer.
+  let isPlaceless = false;
+  for (const { error, subgraph, path, answered } of fetchErrors) {
     const place = path === null ? [] : clientPath(shape, data, path);
+    // The planner asks of all entities for what is asked of some. A field that is asked of none is required by another.
+    const isUnasked = path !== null && place.length < path.length && place.length <= answered;
+    if (isUnasked && isAskedFor(widestShape(), path)) continue;
     if (place.length > 0) explained.push(place);
+    else isPlaceless = true;
     tell(error.message, place.length === 0 ? null : place, publicExtensions(error, subgraph));
   }
-  // An error without a place is one of a whole answer.
-  const isPlaceless = explained.length < fetchErrors.length;
   for (const { kind, message, path } of completionErrors) {
     if (kind === 'unauthorized' || (kind === 'unanswered' && isPlaceless)) continue;
     if (!explained.some((place) => isAround(place, path) || isAround(path, place))) {

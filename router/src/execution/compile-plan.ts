@@ -2,12 +2,18 @@ import type { DeferNode, FetchNode, PlanNode, QueryPlan, SubscriptionNode } from
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import { compileContext } from './context-arguments.ts';
 import type { ContextArguments } from './context-arguments.ts';
+import { compileHoldsKey } from './entity-key.ts';
+import type { HoldsKey } from './entity-key.ts';
 import type { Path } from './places.ts';
 import { compileRepresentation } from './representation.ts';
 import type { Represent } from './representation.ts';
 import { compileRewrites } from './rewrites.ts';
 import type { Rewrite } from './rewrites.ts';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import type { PossibleTypes } from './type-conditions.ts';
+
+/** What is to be known of a supergraph's types. */
+export type PlanTypes = Pick<LoadedSupergraph, 'possibleTypes' | 'keys'>;
 
 /** A fetch of a plan, ready to be run many times. */
 export interface FetchStep {
@@ -21,9 +27,12 @@ export interface FetchStep {
   variables: readonly string[];
   /** Null for a fetch of root fields. */
   represent: Represent | null;
+  /** Whether a representation, as it is sent, can be resolved; of the others, nothing is wanted. */
+  holdsKey: HoldsKey;
   rewriteInput: Rewrite | null;
   rewriteOutput: Rewrite | null;
   context: ContextArguments | null;
+  possibleTypes: PossibleTypes;
 }
 
 export interface DeferStep {
@@ -54,45 +63,45 @@ export interface CompiledPlan {
 }
 
 /** Compiles a plan: once per plan, whatever the variables and whoever asks. */
-export function compilePlan(plan: QueryPlan, possibleTypes: PossibleTypes): CompiledPlan {
+export function compilePlan(plan: QueryPlan, types: PlanTypes): CompiledPlan {
   const { node } = plan;
-  if (node?.kind !== 'Subscription') return { primary: null, step: compile(node, [], possibleTypes) };
+  if (node?.kind !== 'Subscription') return { primary: null, step: compile(node, [], types) };
   const { primary, rest }: SubscriptionNode = node;
-  return { primary: compileFetch(primary, [], possibleTypes), step: compile(rest, [], possibleTypes) };
+  return { primary: compileFetch(primary, [], types), step: compile(rest, [], types) };
 }
 
-function compile(node: PlanNode | undefined, path: Path, possibleTypes: PossibleTypes): PlanStep | null {
+function compile(node: PlanNode | undefined, path: Path, types: PlanTypes): PlanStep | null {
   if (node === undefined) return null;
-  if (node.kind === 'Fetch') return compileFetch(node, path, possibleTypes);
-  if (node.kind === 'Flatten') return compile(node.node, [...path, ...node.path], possibleTypes);
-  if (node.kind === 'Sequence') return { kind: 'sequence', steps: compileAll(node.nodes, path, possibleTypes) };
-  if (node.kind === 'Parallel') return { kind: 'parallel', steps: compileAll(node.nodes, path, possibleTypes) };
-  if (node.kind === 'Defer') return compileDefer(node, path, possibleTypes);
+  if (node.kind === 'Fetch') return compileFetch(node, path, types);
+  if (node.kind === 'Flatten') return compile(node.node, [...path, ...node.path], types);
+  if (node.kind === 'Sequence') return { kind: 'sequence', steps: compileAll(node.nodes, path, types) };
+  if (node.kind === 'Parallel') return { kind: 'parallel', steps: compileAll(node.nodes, path, types) };
+  if (node.kind === 'Defer') return compileDefer(node, path, types);
   return {
     kind: 'condition',
     variable: node.condition,
-    ifTrue: compile(node.ifClause, path, possibleTypes),
-    ifFalse: compile(node.elseClause, path, possibleTypes),
+    ifTrue: compile(node.ifClause, path, types),
+    ifFalse: compile(node.elseClause, path, types),
   };
 }
 
-function compileAll(nodes: readonly PlanNode[], path: Path, possibleTypes: PossibleTypes): PlanStep[] {
-  return nodes.map((node) => compile(node, path, possibleTypes)).filter((step) => step !== null);
+function compileAll(nodes: readonly PlanNode[], path: Path, types: PlanTypes): PlanStep[] {
+  return nodes.map((node) => compile(node, path, types)).filter((step) => step !== null);
 }
 
-function compileDefer({ primary, deferred }: DeferNode, path: Path, possibleTypes: PossibleTypes): DeferStep {
+function compileDefer({ primary, deferred }: DeferNode, path: Path, types: PlanTypes): DeferStep {
   return {
     kind: 'defer',
-    primary: compile(primary.node, path, possibleTypes),
+    primary: compile(primary.node, path, types),
     deferred: deferred.map((part) => ({
       label: part.label ?? '',
       dependsOn: part.depends.map(({ id }) => id),
-      step: compile(part.node, path, possibleTypes),
+      step: compile(part.node, path, types),
     })),
   };
 }
 
-function compileFetch(node: FetchNode, path: Path, possibleTypes: PossibleTypes): FetchStep {
+function compileFetch(node: FetchNode, path: Path, types: PlanTypes): FetchStep {
   return {
     kind: 'fetch',
     id: node.id,
@@ -104,9 +113,11 @@ function compileFetch(node: FetchNode, path: Path, possibleTypes: PossibleTypes)
     },
     path,
     variables: node.variableUsages ?? [],
-    represent: node.requires === undefined ? null : compileRepresentation(node.requires, possibleTypes),
-    rewriteInput: compileRewrites(node.inputRewrites, possibleTypes),
-    rewriteOutput: compileRewrites(node.outputRewrites, possibleTypes),
-    context: compileContext(node.contextRewrites, possibleTypes),
+    represent: node.requires === undefined ? null : compileRepresentation(node.requires, types.possibleTypes),
+    holdsKey: compileHoldsKey(types.keys.get(node.serviceName) ?? new Map()),
+    rewriteInput: compileRewrites(node.inputRewrites, types.possibleTypes),
+    rewriteOutput: compileRewrites(node.outputRewrites, types.possibleTypes),
+    context: compileContext(node.contextRewrites, types.possibleTypes),
+    possibleTypes: types.possibleTypes,
   };
 }

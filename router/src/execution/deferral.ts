@@ -119,7 +119,7 @@ function deliverPart(
     results.push({ data, path, ...(deferred.label === undefined ? {} : { label: deferred.label }) });
     if (data !== null) delivered.push({ shape: deferred.object, object, result: data, path });
   }
-  for (const error of clientErrors(root, run.data, run.errors, wrong)) {
+  for (const error of clientErrors(root, run, wrong)) {
     const place = results.find(({ path }) => path.every((step, index) => error.path?.[index] === step)) ?? results[0];
     if (place !== undefined) place.errors = [...(place.errors ?? []), error];
   }

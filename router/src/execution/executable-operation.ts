@@ -20,7 +20,9 @@ import { deferSteps } from './run-plan.ts';
 export interface ExecutableOperation {
   plan: CompiledPlan;
   /** What its response looks like when conditions are decided by these (coerced) variables. */
-  shapeFor(coerced: Variables): ObjectShape;
+  shapeFor: (coerced: Variables) => ObjectShape;
+  /** If no condition left anything out. */
+  widestShape: () => ObjectShape;
   /** What introspection puts among what is fetched; null where the operation asks for none. */
   introspect: ((variables: Variables) => Data) | null;
 }
@@ -48,8 +50,11 @@ export function makeExecutable(options: ExecutableOptions): ExecutableOperation 
   const conditions = conditionVariables(options);
   const shapes = new Map<string, ObjectShape>();
 
+  let widest: ObjectShape | null = null;
+
   return {
     plan,
+    widestShape: () => (widest ??= compileShape({ ...options, isIncluded: () => true, deferLabelOf: () => null })),
     introspect: introspection(options),
     shapeFor(coerced) {
       const key = conditions.map((name) => (coerced[name] === true ? '1' : '0')).join('');
@@ -62,6 +67,13 @@ export function makeExecutable(options: ExecutableOptions): ExecutableOperation 
       return shape;
     },
   };
+}
+
+/** Whether something is asked for, with these (coerced) variables, and the plan is to fetch nothing. */
+export function isUnanswerable({ plan, shapeFor }: ExecutableOperation, coerced: Variables): boolean {
+  if (plan.step !== null || plan.primary !== null) return false;
+  const fields = shapeFor(coerced).fieldsOf(undefined)?.fields ?? [];
+  return fields.some(({ denied, constant, value }) => !denied && constant === null && value.kind !== 'any');
 }
 
 function shapeOf(options: ExecutableOptions, coerced: Variables): ObjectShape {
@@ -94,7 +106,7 @@ function planLabelOf(fragment: InlineFragmentNode | FragmentSpreadNode, coerced:
   return label?.kind === Kind.STRING ? label.value : null;
 }
 
-export function isIncluded({ directives }: SelectionNode, coerced: Variables): boolean {
+function isIncluded({ directives }: SelectionNode, coerced: Variables): boolean {
   if (directives === undefined || directives.length === 0) return true;
   return directives.every((directive) => {
     if (directive.name.value === 'skip') return conditionOf(directive, coerced) !== true;

@@ -56,23 +56,25 @@ export async function executeEvent(execution: Execution, event: SubgraphResponse
     onFetched: () => undefined,
   });
   primary.rewriteOutput?.(run.data);
-  if (event.errors !== undefined) recordErrors(primary, run, null, event.errors);
+  if (event.errors !== undefined) recordErrors(primary, run, null, event);
   if (plan.step !== null) await runPlan(plan.step, run);
   return respond(executable.shapeFor(coercedVariables), run);
 }
 
 function startRun(
-  { variables, coercedVariables, call }: Execution,
+  { executable, variables, coercedVariables, call }: Execution,
   data: Data,
   { onDefer, onFetched }: Pick<PlanRun, 'onDefer' | 'onFetched'>,
 ): PlanRun {
   const errors: FetchError[] = [];
-  return { data, errors, variables, coerced: coercedVariables, call, onDefer, onFetched };
+  const unanswered = new WeakSet<Data>();
+  const { widestShape } = executable;
+  return { data, errors, unanswered, variables, widestShape, coerced: coercedVariables, call, onDefer, onFetched };
 }
 
 function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
   const completion = startCompletion();
   const data = completeObject(shape, run.data, completion);
   if (run.errors.length === 0 && completion.errors.length === 0) return { data };
-  return { data, errors: clientErrors(shape, run.data, run.errors, completion.errors) };
+  return { data, errors: clientErrors(shape, run, completion.errors) };
 }

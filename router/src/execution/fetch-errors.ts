@@ -1,7 +1,9 @@
 import { Kind, parse } from 'graphql';
-import type { GraphQLFormattedError, SelectionSetNode } from 'graphql';
-import type { SubgraphFailure, SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
+import type { SelectionSetNode } from 'graphql';
+import type { SubgraphFailure, SubgraphOperation, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { FetchError } from './client-errors.ts';
 import type { FetchStep } from './compile-plan.ts';
+import { isData, isList } from './data.ts';
 import { placesAt } from './places.ts';
 import type { Path } from './places.ts';
 import type { EntityBatch } from './run-fetch.ts';
@@ -9,6 +11,8 @@ import type { PlanRun } from './run-plan.ts';
 
 /** More errors than anybody reads; each still stands at a null of its own. */
 const MAX_ERRORS = 1_000;
+/** `_entities` and an index. */
+const ENTITY_STEPS = 2;
 /** That a subgraph is down is said about fewer. */
 const MAX_FAILURES = 100;
 
@@ -17,22 +21,41 @@ export function recordErrors(
   step: FetchStep,
   run: PlanRun,
   batch: EntityBatch | null,
-  errors: readonly GraphQLFormattedError[],
+  { data, errors = [] }: SubgraphResponse,
 ): void {
   const places = placesAt(run.data, step.path);
   for (const error of errors) {
     const { path } = error;
+    const steps = path === undefined ? 0 : answeredSteps(data, path);
     if (path === undefined) {
       record(step, run, error, null);
     } else if (batch === null) {
-      for (const place of places) record(step, run, error, [...place.path, ...path]);
+      for (const place of places) {
+        record(step, run, error, [...place.path, ...path], place.path.length + steps);
+      }
     } else {
       const [, index, ...rest] = path;
+      // It is about the whole fetch.
+      if (index === undefined) recordAtFields(step, run, batch, error);
       for (const [at, place] of places.entries()) {
-        if (batch.owners[at] === index) record(step, run, error, [...place.path, ...rest]);
+        if (batch.owners[at] === index) {
+          const answered = place.path.length + steps - ENTITY_STEPS;
+          record(step, run, error, [...place.path, ...rest], answered);
+        }
       }
     }
   }
+}
+
+/** How many steps of a path lead to what is not null. */
+function answeredSteps(data: unknown, path: Path): number {
+  let value = data;
+  for (const [index, step] of path.entries()) {
+    if (isList(value)) value = value[Number(step)];
+    else if (isData(value)) value = value[step];
+    if (value === null || value === undefined) return index;
+  }
+  return path.length;
 }
 
 /** Notes that a subgraph gave no answer: one error at each field that it should have answered. */
@@ -48,6 +71,11 @@ export function recordFailure(
     record(step, run, error, null);
     return;
   }
+  recordAtFields(step, run, batch, error);
+}
+
+/** One error at each field that the fetch should have brought. */
+function recordAtFields(step: FetchStep, run: PlanRun, batch: EntityBatch | null, error: FetchError['error']): void {
   const before = run.errors.length;
   const selected = selectionsOf(step.operation);
   for (const [at, place] of placesAt(run.data, step.path).entries()) {
@@ -58,8 +86,14 @@ export function recordFailure(
   }
 }
 
-function record(step: FetchStep, { errors }: PlanRun, error: GraphQLFormattedError, path: Path | null): void {
-  if (errors.length < MAX_ERRORS) errors.push({ error, subgraph: step.operation.subgraph, path });
+function record(
+  step: FetchStep,
+  { errors }: PlanRun,
+  error: FetchError['error'],
+  path: Path | null,
+  answered = -1,
+): void {
+  if (errors.length < MAX_ERRORS) errors.push({ error, subgraph: step.operation.subgraph, path, answered });
 }
 
 function selectionsOf({ query }: SubgraphOperation): SelectionSetNode | undefined {

@@ -5,8 +5,15 @@ import { mergeData } from './merge-data.ts';
 import { isOfType } from './type-conditions.ts';
 import type { PossibleTypes } from './type-conditions.ts';
 
-/** An entity's representation for a subgraph; null where a key or required field is not there. */
-export type Represent = (entity: Data) => Data | null;
+/**
+ * An entity's representation for a subgraph. The planner joins what is required of objects of several types, and what
+ * is required by fields that a condition leaves out: a field that is not there was not asked for, and is left out. Null
+ * where it was asked for and not answered.
+ */
+export type Represent = (entity: Data, unanswered: Unanswered) => Data | null;
+
+/** Objects of which some field was asked for and not answered. */
+export type Unanswered = Pick<WeakSet<Data>, 'has'>;
 
 interface Selected {
   /** Where it is read: a plan has an alias for what is fetched with several sets of arguments. */
@@ -38,23 +45,24 @@ export function compileRepresentation(
     }
   }
 
-  return (entity) => {
+  return (entity, unanswered) => {
     const representation: Data = {};
     for (const { source, name, inner } of fields) {
       const value = entity[source];
-      if (value === undefined) return null;
-      setOwn(representation, name, inner === null ? value : representValue(value, inner));
+      if (value !== undefined) {
+        setOwn(representation, name, inner === null ? value : representValue(value, inner, unanswered));
+      } else if (unanswered.has(entity)) return null;
     }
     for (const { condition, represent } of fragments) {
       if (!isOfType(possibleTypes, entity['__typename'], condition)) continue;
-      const part = represent(entity);
-      if (part !== null) mergeData(representation, part);
+      const part = represent(entity, unanswered);
+      if (part !== null) mergeData(representation, part, possibleTypes);
     }
     return representation;
   };
 }
 
-function representValue(value: unknown, inner: Represent): unknown {
-  if (isList(value)) return value.map((item) => representValue(item, inner));
-  return isData(value) ? inner(value) : value;
+function representValue(value: unknown, inner: Represent, unanswered: Unanswered): unknown {
+  if (isList(value)) return value.map((item) => representValue(item, inner, unanswered));
+  return isData(value) ? inner(value, unanswered) : value;
 }

@@ -21,7 +21,8 @@ export interface EntityBatch {
 export async function runFetch(step: FetchStep, run: PlanRun): Promise<void> {
   try {
     if (step.represent === null) await fetchRoot(step, run);
-    else if (step.context === null) await fetchEntities(step, run, {}, batchOf(step, objectsAt(run.data, step.path)));
+    else if (step.context === null)
+      await fetchEntities(step, run, {}, batchOf(step, run, objectsAt(run.data, step.path)));
     else await fetchInContexts(step, run);
   } finally {
     if (step.id !== undefined) run.onFetched(step.id);
@@ -32,9 +33,12 @@ async function fetchRoot(step: FetchStep, run: PlanRun): Promise<void> {
   const targets = objectsAt(run.data, step.path);
   if (targets.length === 0) return;
   const response = await call(step, run, variablesOf(step, run), null);
-  if (response?.data === null || response?.data === undefined) return;
+  if (response?.data === null || response?.data === undefined) {
+    for (const target of targets) run.unanswered.add(target);
+    return;
+  }
   step.rewriteOutput?.(response.data);
-  for (const target of targets) mergeData(target, response.data);
+  for (const target of targets) mergeData(target, response.data, step.possibleTypes);
 }
 
 async function fetchEntities(step: FetchStep, run: PlanRun, context: Data, batch: EntityBatch): Promise<void> {
@@ -42,19 +46,30 @@ async function fetchEntities(step: FetchStep, run: PlanRun, context: Data, batch
   if (representations.length === 0) return;
   const response = await call(step, run, { ...variablesOf(step, run), ...context, representations }, batch);
   const entities = response?.data?.['_entities'];
-  if (response === null || response.data === null || response.data === undefined) return;
+  if (response === null || response.data === null || response.data === undefined) {
+    noteUnanswered(run, batch);
+    return;
+  }
   if (!isList(entities) || entities.length !== representations.length) {
     const count = isList(entities) ? entities.length : 'no';
     const what = `answered with ${count} entities where ${representations.length} were asked for`;
     recordFailure(step, run, batch, new SubgraphFailure(step.operation.subgraph, 'SUBGRAPH_UNAVAILABLE', what));
+    noteUnanswered(run, batch);
     return;
   }
   if (step.rewriteOutput !== null) for (const entity of entities) step.rewriteOutput(entity);
   for (let index = 0; index < objects.length; index += 1) {
     const object = objects[index];
-    const entity = entities[owners[index] ?? -1];
-    if (object !== undefined && isData(entity)) mergeData(object, entity);
+    const owner = owners[index] ?? -1;
+    if (object === undefined || owner < 0) continue;
+    const entity = entities[owner];
+    if (isData(entity)) mergeData(object, entity, step.possibleTypes);
+    else run.unanswered.add(object);
   }
+}
+
+function noteUnanswered({ unanswered }: PlanRun, { objects, owners }: EntityBatch): void {
+  for (const [index, object] of objects.entries()) if ((owners[index] ?? -1) >= 0) unanswered.add(object);
 }
 
 /** Entities whose arguments come from around them are asked for together where the arguments are the same. */
@@ -75,20 +90,26 @@ async function fetchInContexts(step: FetchStep, run: PlanRun): Promise<void> {
         step,
         run,
         context,
-        batchOf(step, objects, (object) => members.has(object)),
+        batchOf(step, run, objects, (object) => members.has(object)),
       ),
     ),
   );
 }
 
-function batchOf(step: FetchStep, objects: readonly Data[], isMember?: (object: Data) => boolean): EntityBatch {
+function batchOf(
+  step: FetchStep,
+  { unanswered }: PlanRun,
+  objects: readonly Data[],
+  isMember?: (object: Data) => boolean,
+): EntityBatch {
   const representations: Data[] = [];
   const known = new Map<string, number>();
   const owners = objects.map((object) => {
     if (isMember !== undefined && !isMember(object)) return -1;
-    const representation = step.represent?.(object) ?? null;
+    const representation = step.represent?.(object, unanswered) ?? null;
     if (representation === null || typeof representation['__typename'] !== 'string') return -1;
     step.rewriteInput?.(representation);
+    if (!step.holdsKey(representation)) return -1;
     const key = JSON.stringify(representation);
     let index = known.get(key);
     if (index === undefined) {
@@ -117,7 +138,7 @@ async function call(
 ): Promise<SubgraphResponse | null> {
   try {
     const response = await run.call({ operation: step.operation, variables });
-    if (response.errors !== undefined) recordErrors(step, run, batch, response.errors);
+    if (response.errors !== undefined) recordErrors(step, run, batch, response);
     return response;
   } catch (error) {
     if (!(error instanceof SubgraphFailure)) throw error;

@@ -2,6 +2,7 @@ import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-tr
 import type { FetchError } from './client-errors.ts';
 import type { DeferStep, PlanStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
+import type { ObjectShape } from './response-shape.ts';
 import { runFetch } from './run-fetch.ts';
 
 /** One run of a plan, or of a deferred part of it. */
@@ -9,8 +10,12 @@ export interface PlanRun {
   /** What was fetched so far, under the names of the plan; the steps of all parts add to it. */
   data: Data;
   errors: FetchError[];
+  /** Objects of which something was asked for that no subgraph answered. */
+  unanswered: WeakSet<Data>;
   /** As the client sent them. */
   variables: Readonly<Record<string, unknown>>;
+  /** What the response would look like if no condition left anything out. */
+  widestShape: () => ObjectShape;
   /** By the supergraph's schema, defaults included: what conditions are decided by. */
   coerced: Readonly<Record<string, unknown>>;
   /** @throws SubgraphFailure */

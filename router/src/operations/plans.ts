@@ -1,15 +1,12 @@
-import { Kind, print } from 'graphql';
-import type { SelectionSetNode } from 'graphql';
-import type { FilteredOperation, FragmentMap } from '../auth/filter-operation.ts';
+import { print } from 'graphql';
+import type { FilteredOperation } from '../auth/filter-operation.ts';
 import { compilePlan } from '../execution/compile-plan.ts';
 import type { CompiledPlan } from '../execution/compile-plan.ts';
-import { isIncluded } from '../execution/executable-operation.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { planOperation } from './plan-operation.ts';
 import { planningDocument } from './planning-document.ts';
 import type { SourceOf } from './planning-document.ts';
-import { refusal } from './refusal.ts';
 
 export interface Plans {
   /** @throws OperationRefused */
@@ -31,31 +28,22 @@ export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize 
   const plans = createDocumentCache<CompiledPlan>(cacheSize);
   const plannings = new Map<string, Promise<CompiledPlan>>();
 
-  async function plan(
-    document: string,
-    overrides: readonly string[],
-    { operation, fragments }: FilteredOperation,
-  ): Promise<CompiledPlan> {
-    const compiled = compilePlan(await planOperation(document, overrides, supergraph), supergraph.possibleTypes);
-    const isEmpty = compiled.step === null && compiled.primary === null;
-    if (isEmpty && operation !== null && asksForData(operation.selectionSet, fragments)) {
-      throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
-    }
-    return compiled;
+  async function plan(document: string, overrides: readonly string[]): Promise<CompiledPlan> {
+    return compilePlan(await planOperation(document, overrides, supergraph), supergraph);
   }
 
   return {
     async planOf(filtered, overrides, onPlan) {
       const { operation, fragments } = filtered;
       if (operation === null) return NOTHING_TO_FETCH;
-      const document = print(planningDocument({ operation, fragments }, supergraph.schema, sourceOf));
+      const document = print(planningDocument({ operation, fragments }, supergraph, sourceOf));
       const key = [...overrides, document].join('\n');
       const known = plans.get(key);
       onPlan(known === undefined ? 'miss' : 'hit');
       if (known !== undefined) return known;
       let planning = plannings.get(key);
       if (planning === undefined) {
-        planning = plan(document, overrides, filtered)
+        planning = plan(document, overrides)
           .then((compiled) => {
             plans.set(key, compiled);
             return compiled;
@@ -66,14 +54,4 @@ export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize 
       return planning;
     },
   };
-}
-
-/** Whether there is a root field that only a subgraph can answer, unless a condition leaves it out. */
-function asksForData({ selections }: SelectionSetNode, fragments: FragmentMap): boolean {
-  return selections.some((selection) => {
-    if (!isIncluded(selection, {})) return false;
-    if (selection.kind === Kind.FIELD) return !selection.name.value.startsWith('__');
-    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
-    return fragment !== undefined && asksForData(fragment.selectionSet, fragments);
-  });
 }

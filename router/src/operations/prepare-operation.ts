@@ -8,7 +8,7 @@ import type { FilteredOperation } from '../auth/filter-operation.ts';
 import type { Principal } from '../auth/principal.ts';
 import { createCostEstimate } from '../demand/cost-estimate.ts';
 import type { CostEstimate } from '../demand/cost-estimate.ts';
-import { makeExecutable } from '../execution/executable-operation.ts';
+import { isUnanswerable, makeExecutable } from '../execution/executable-operation.ts';
 import type { ExecutableOperation } from '../execution/executable-operation.ts';
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
@@ -170,6 +170,9 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     }
     if (recipe.executable !== null) onPlan('hit');
     const executable = recipe.executable ?? (await executableOf(recipe, onPlan));
+    if (isUnanswerable(executable, coercedVariables)) {
+      throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
+    }
     return { operation: recipe.operation, executable, variables, coercedVariables, estimatedCost };
   }
 

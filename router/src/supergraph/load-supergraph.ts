@@ -4,6 +4,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { buildSchema } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
+import type { EntityKeys } from './entity-keys.ts';
 import type { PlannedNames } from './planned-names.ts';
 import { plannerThread } from './planner-thread.ts';
 import { parseQueryPlan } from './query-plan-schema.ts';
@@ -18,6 +19,7 @@ export interface LoadedSupergraph {
   /** Of every interface and union of the full supergraph, inaccessible ones too: the names of its object types. */
   possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
   names: PlannedNames;
+  keys: EntityKeys;
   /** Of progressive `@override`s: which of them hold is said with each plan. */
   overrideLabels: readonly string[];
   annotations: AnnotationTable;

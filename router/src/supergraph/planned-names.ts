@@ -7,6 +7,8 @@ export interface PlannedNames {
   fields: ReadonlySet<string>;
   /** Fields that stand, perhaps with arguments, in a `@requires` or are taken from a context. */
   required: ReadonlySet<string>;
+  /** Interfaces that some subgraph has as an object. */
+  interfaceObjects: ReadonlySet<string>;
   /** What no field's name begins with. */
   prefix: string;
 }
@@ -18,7 +20,16 @@ const SELECTING_ARGUMENTS: ReadonlySet<string> = new Set(['requires', 'selection
 export function readPlannedNames(document: DocumentNode) {
   const fields = new Set<string>();
   const required = new Set<string>();
+  const interfaceObjects = new Set<string>();
   visit(document, {
+    InterfaceTypeDefinition({ name, directives = [] }) {
+      const args = directives.flatMap((directive) => directive.arguments ?? []);
+      if (
+        args.some((arg) => arg.name.value === 'isInterfaceObject' && arg.value.kind === Kind.BOOLEAN && arg.value.value)
+      ) {
+        interfaceObjects.add(name.value);
+      }
+    },
     FieldDefinition: ({ name }) => void fields.add(name.value),
     // `requires` and `contextArguments: [{selection}]` of `@join__field`: field sets and selections as text.
     Argument({ name, value }) {
@@ -30,7 +41,7 @@ export function readPlannedNames(document: DocumentNode) {
   });
   let prefix = '_client_';
   while ([...fields].some((name) => name.startsWith(prefix))) prefix = `_${prefix}`;
-  return { fields, required, prefix };
+  return { fields, required, interfaceObjects, prefix };
 }
 
 function addNames(selection: string, names: Set<string>): void {

@@ -54,7 +54,13 @@ const loadedSchema = z.object({
   apiSchema: z.string(),
   /** Of every interface and union, inaccessible ones too. */
   possibleTypes: z.map(z.string(), z.set(z.string())),
-  names: z.object({ fields: z.set(z.string()), required: z.set(z.string()), prefix: z.string() }),
+  names: z.object({
+    fields: z.set(z.string()),
+    required: z.set(z.string()),
+    interfaceObjects: z.set(z.string()),
+    prefix: z.string(),
+  }),
+  keys: z.map(z.string(), z.map(z.string(), z.array(z.string()))),
   /** Of progressive `@override`s. */
   overrideLabels: z.array(z.string()),
   annotations: annotationTable,

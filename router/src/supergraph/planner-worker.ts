@@ -1,13 +1,12 @@
 /** The thread that Apollo's parts live in; started by planner-thread.ts. */
-import { readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
 import { z } from 'zod';
+import { readEntityKeys } from './entity-keys.ts';
 import { orderKeys } from './order-keys.ts';
 import { readOverrideLabels } from './override-labels.ts';
 import { readPlannedNames } from './planned-names.ts';
@@ -25,26 +24,13 @@ interface Loaded {
 }
 
 /** Changes with anything that changes plans: it is part of the key under which they are kept elsewhere. */
-const PLANNER = `${plannerVersion()}+defer+keys+variants`;
+const PLANNER = `${plannerVersion()}+defer+keys+plain+variants`;
 
 /**
  * What Apollo's own gateway takes, and contexts, which the executor here knows. What is split off before (the security
  * features in versions that are known) does not get this far.
  */
 const SUPPORTED_FEATURES = new Set([...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, 'https://specs.apollo.dev/context/v0.1']);
-
-/** Where the event loop and this thread have one core between them, requests come first. */
-function stepBack(): void {
-  try {
-    // Only Linux has priorities for threads: there it is `<process>/task/<thread>`, of whoever reads it.
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // As it was.
-  }
-}
-
-stepBack();
 
 const supergraphs = new Map<string, Loaded>();
 
@@ -82,12 +68,17 @@ function load(id: string, sdl: string): PlannerSupergraph {
   if (problem !== undefined) throw problem;
   const variants = separateVariants(ordered);
   const planned = variants === null ? supergraph : buildSeparated(supergraph, variants);
-  const planner = new QueryPlanner(planned, { incrementalDelivery: { enableDefer: true } });
+  const planner = new QueryPlanner(planned, {
+    incrementalDelivery: { enableDefer: true },
+    // Where it uses the client's fragments again it forgets the variables in what they do not need.
+    reuseQueryFragments: false,
+  });
   supergraphs.set(id, { apiSchema: planned.apiSchema(), planner, variants });
   return {
     apiSchema: printSchema(schema),
     possibleTypes: possibleTypesOf(supergraph.schema),
     names: readPlannedNames(document),
+    keys: readEntityKeys(document),
     overrideLabels: readOverrideLabels(document),
     annotations,
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),

@@ -104,27 +104,6 @@ describe('a file', () => {
   });
 });
 
-test('what could not be taken is told again at the next look', async () => {
-  const file = join(directory, 'supergraph.graphql');
-  await writeFile(file, 'one');
-  const source = supergraphSource(file);
-  await source.read();
-  await writeFile(file, 'two');
-  const told: string[] = [];
-  await new Promise<void>((resolve) => {
-    watching = watchSupergraph(source, {
-      log,
-      pollMs: 10,
-      onChange: async (sdl) => {
-        told.push(sdl);
-        if (told.length < 3) throw new Error('not now');
-        resolve();
-      },
-    });
-  });
-  expect(told).toEqual(['two', 'two', 'two']);
-});
-
 describe('a URL', () => {
   let server: Server;
   afterEach(() => {

@@ -7,7 +7,7 @@ import type { SupergraphSource } from './supergraph-source.ts';
 
 export interface WatchOptions {
   log: Logger;
-  /** Told of every text that is another than the last; again at the next look where it rejects. */
+  /** Told of every text that is another than the last; what it rejects with is its own affair to tell. */
   onChange: (sdl: string) => Promise<void>;
   /** Between two looks at a URL, give or take a fifth; default 10 s. */
   pollMs?: number;
@@ -31,18 +31,16 @@ export function watchSupergraph(source: SupergraphSource, options: WatchOptions)
   let due = Number.POSITIVE_INFINITY;
   let looking = false;
   let again = false;
-  let pending: string | null = null;
 
   async function look(): Promise<void> {
     again = looking;
     if (looking) return;
     looking = true;
     try {
-      pending = (await source.read()) ?? pending;
-      if (pending !== null && !closed) await onChange(pending);
-      pending = null;
+      const sdl = await source.read();
+      if (sdl !== null && !closed) await onChange(sdl);
     } catch (error) {
-      log.warn({ err: error, source: source.name }, 'the supergraph could not be followed: it is looked at again');
+      log.warn({ err: error, source: source.name }, 'the supergraph could not be read again');
     }
     looking = false;
     if (again) void look();
