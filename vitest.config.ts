@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    fastCheckRuns: number;
+  }
+}
+
 export default defineConfig({
   // vitest prefers graphql's `module` build, Node and Apollo load `main`: two copies refuse each other's errors and schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
@@ -13,5 +19,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // How many random queries the router's conformance is tested with.
+    provide: { fastCheckRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 500) },
   },
 });

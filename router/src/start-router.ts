@@ -27,7 +27,6 @@ import { STRICT_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouter } from './router.ts';
 import type { RouterOptions } from './router.ts';
-import { PlanningFailure } from './supergraph/planner-link.ts';
 import { supergraphSource } from './supergraph/supergraph-source.ts';
 import type { SupergraphSource } from './supergraph/supergraph-source.ts';
 import { watchSupergraph } from './supergraph/watch-supergraph.ts';
@@ -80,11 +79,8 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
     metricsFor: isLoopback,
     onDrain: () => router.drain(),
   });
-  const onChange = (sdl: string) =>
-    router.reload(sdl).catch((error: unknown) => {
-      // Any other has been told of where it was refused, and would be refused again.
-      if (error instanceof PlanningFailure) throw error;
-    });
+  // A supergraph that is refused has been told of where it was refused.
+  const onChange = (sdl: string) => router.reload(sdl).catch(() => undefined);
   const watch = watchSupergraph(source, { log, onChange });
   log.info({ url: `${server.url}${GRAPHQL_PATH}`, watching: source.name }, 'the router listens');
 

@@ -202,3 +202,12 @@ describe('what a client asks of a required field', () => {
     await expectSame(graph(), query, { variables: { c: 'USD', n: 3 } });
   });
 });
+
+describe('two fields that require one field with different arguments', () => {
+  test.each(['{ products { duty tax } }', '{ products { tax duty fee price(currency: EUR) estimate } }'])(
+    'each get theirs: %s',
+    async (query) => {
+      await expectSame(graph(), query);
+    },
+  );
+});
