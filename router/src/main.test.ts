@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -129,7 +129,8 @@ describe('on any supergraph', () => {
       await rename(`${file}.new`, file);
     };
     await writeFile(file, graph.supergraph);
-    const watching = await run(['--supergraph', file, '--port', '0'], subgraphUrls());
+    const dataDir = join(directory, 'open');
+    const watching = await run(['--supergraph', file, '--port', '0'], { ...subgraphUrls(), DATA_DIR: dataDir });
     expect(watching.output()).toContain(`"watching":"${file}"`);
 
     await replace(graph.supergraph.replaceAll('costly', 'precious'));
@@ -142,6 +143,22 @@ describe('on any supergraph', () => {
     expect(metrics).toMatch(/timbre_router_reloads_total\{[^}]*outcome="refused"[^}]*\} 1/);
     expect(metrics).toMatch(/timbre_router_supergraph_info\{[^}]*id="[0-9a-f]{12}"[^}]*\} 1/);
     expect(await watching.stop()).toBe(0);
+    expect(await readFile(join(dataDir, 'hot-operations.json'), 'utf8')).toContain('__type(name:');
+  });
+
+  test('a supergraph can come from a URL', async () => {
+    const server = createServer((_req, res) => void res.end(graph.supergraph));
+    const url = `${await listen(server)}/supergraph`;
+    const fromUrl = await run(['--supergraph', `${url}?key=secret`, '--port', '0'], subgraphUrls());
+    expect((await post(fromUrl.url, '{ __type(name: "Person") { name } }')).data).toEqual({
+      __type: { name: 'Person' },
+    });
+    expect(fromUrl.output()).toContain(`"watching":"${url}"`);
+    expect(fromUrl.output()).not.toContain('secret');
+    expect(await fromUrl.stop()).toBe(0);
+    server.closeAllConnections();
+    server.close();
+    await expect(run(['--supergraph', url])).rejects.toThrow(/exit 1: .*\/supergraph cannot be read/s);
   });
 
   test('health, metrics and what is not there', async () => {

@@ -1,6 +1,8 @@
 import { createMemoryCache } from '@timbre/platform/cache/memory-cache';
 import type { Cache } from '@timbre/platform/cache/cache';
 import { createLogger } from '@timbre/platform/logger';
+import { openSharedCache } from '@timbre/platform/services';
+import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import { expect, test } from 'vitest';
 import { compose } from '../testing/compose.ts';
 import { loadSupergraph } from './load-supergraph.ts';
@@ -66,4 +68,17 @@ test.each<[string, () => Promise<never>]>([
 ])('a cache %s fails nothing', async (_name, away) => {
   const cache: Cache = { get: away, set: away, delete: away, close: away };
   expect((await using(cache, (supergraph) => supergraph.plan(QUERY))).node?.kind).toBe('Fetch');
+});
+
+if (redisMissing !== null) process.stderr.write(`Plans in Redis are not tested: ${redisMissing}.\n`);
+
+test.skipIf(redisMissing !== null)('Redis is such a cache, and fails nothing when it is away', async () => {
+  const server = await startRedis();
+  const cache = await openSharedCache(server.url, log);
+  const plan = await using(cache, (supergraph) => supergraph.plan(QUERY));
+  expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
+  await server.kill();
+  expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
+  await cache.close();
+  await server.stop();
 });
