@@ -50,10 +50,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
     const path = (req.url ?? '/').split('?', 1)[0] ?? '/';
     if (draining) res.setHeader('connection', 'close');
-    const stop = metrics.httpDuration.startTimer({ route: routeName(path, req, options) });
+    const route = routeName(path, req, options);
+    const started = performance.now();
     inFlight += 1;
     res.once('close', () => {
-      stop({ status: res.writableFinished ? String(res.statusCode) : 'aborted' });
+      const status = res.writableFinished ? String(res.statusCode) : 'aborted';
+      metrics.httpDuration.observe({ route, status }, (performance.now() - started) / 1000);
       inFlight -= 1;
       if (inFlight === 0) idle?.();
     });

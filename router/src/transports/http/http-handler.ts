@@ -98,7 +98,12 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
   const request = await readRequest(req, search, options.maxBodyBytes);
   const principal = await authenticated(req, exchange);
 
-  const stop = metrics.operationDuration.startTimer({ transport: 'http' });
+  const started = performance.now();
+  const count = (operation: string, outcome: 'ok' | 'errors' | 'refused') => {
+    const seconds = (performance.now() - started) / 1000;
+    metrics.operationDuration.observe({ transport: 'http', operation, outcome }, seconds);
+    return seconds;
+  };
   const gone = new AbortController();
   res.once('close', () => {
     if (!res.writableFinished) gone.abort();
@@ -136,7 +141,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       prepared,
       operation === OperationTypeNode.QUERY ? { ...session, signal: gone.signal } : session,
     );
-    const seconds = stop({ operation, outcome: outcome.errors === undefined ? 'ok' : 'errors' });
+    const seconds = count(operation, outcome.errors === undefined ? 'ok' : 'errors');
     log.debug({ requestId, operation, name: prepared.operation.name?.value, seconds }, 'answered');
     if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
       await stream(accepted.results, resultsOf(outcome));
@@ -145,7 +150,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
     const { errors, data } = outcome;
     send(res, 200, head, accepted.single ?? JSON_TYPE, errors === undefined ? { data } : { errors, data });
   } catch (error) {
-    stop({ operation: 'unknown', outcome: 'refused' });
+    count('unknown', 'refused');
     if (!(error instanceof OperationRefused)) throw error;
     const { errors } = error;
     const type = accepted.single;

@@ -1,16 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { readBody } from '@timbre/platform/http-body';
-import { z } from 'zod';
+import { isRecord } from '../../demand/list-size.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { HttpRefusal } from './http-refusal.ts';
 import { JSON_TYPE, parseContentType } from './media-types.ts';
-
-const parametersSchema = z.object({
-  query: z.string({ error: 'must be a string' }),
-  operationName: z.string({ error: 'must be a string' }).nullish(),
-  variables: z.record(z.string(), z.unknown(), { error: 'must be an object' }).nullish(),
-  extensions: z.record(z.string(), z.unknown(), { error: 'must be an object' }).nullish(),
-});
 
 /**
  * The GraphQL request that an HTTP request carries (GraphQL over HTTP, section 5).
@@ -58,16 +51,28 @@ function readParameters(search: URLSearchParams): OperationRequest {
   });
 }
 
+/** By hand, as every request passes here. */
 function checkParameters(value: unknown): OperationRequest {
-  if (typeof value !== 'object' || value === null) {
+  if (!isRecord(value)) {
     throw new HttpRefusal(400, 'BAD_REQUEST', 'The request must be a JSON object with a "query".');
   }
-  const parsed = parametersSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const name = String(issue?.path[0] ?? 'query');
-  const missing = name === 'query' && (!('query' in value) || value.query === undefined || value.query === null);
-  throw new HttpRefusal(400, 'BAD_REQUEST', missing ? '"query" is missing.' : `"${name}" ${issue?.message}.`);
+  const { query, operationName, variables, extensions } = value;
+  if (query === undefined || query === null) throw malformed('"query" is missing.');
+  if (typeof query !== 'string') throw malformed('"query" must be a string.');
+  if (!isTextOrNothing(operationName)) throw malformed('"operationName" must be a string.');
+  if (!isRecordOrNothing(variables)) throw malformed('"variables" must be an object.');
+  if (!isRecordOrNothing(extensions)) throw malformed('"extensions" must be an object.');
+  return { query, operationName, variables };
+}
+
+const isTextOrNothing = (value: unknown): value is string | null | undefined =>
+  value === undefined || value === null || typeof value === 'string';
+
+const isRecordOrNothing = (value: unknown): value is Record<string, unknown> | null | undefined =>
+  value === undefined || value === null || isRecord(value);
+
+function malformed(message: string): HttpRefusal {
+  return new HttpRefusal(400, 'BAD_REQUEST', message);
 }
 
 function parseJson(text: string, message: string): unknown {
