@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
 import type { z } from 'zod';
+import type { PinnedProcess } from '../pinned-process.ts';
 
 /** By the last part of the path; each takes and gives JSON. */
 export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
@@ -23,13 +24,16 @@ export async function serveCommands(port: number, commands: Commands): Promise<v
   await once(server, 'listening');
 }
 
-export async function command<T extends z.ZodType>(
-  port: number,
-  name: string,
-  schema: T,
-  argument: unknown = null,
-): Promise<z.output<T>> {
-  const response = await fetch(`http://127.0.0.1:${port}/${name}`, { method: 'POST', body: JSON.stringify(argument) });
-  if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
-  return schema.parse(await response.json());
+export interface Commander {
+  <T extends z.ZodType>(name: string, schema: T, argument?: unknown): Promise<z.output<T>>;
+}
+
+/** Tells a program that serves commands at `port` what to do. What is asked of it fails when it ends. */
+export function commander({ failed }: PinnedProcess, port: number): Commander {
+  return async (name, schema, argument = null) => {
+    const request = fetch(`http://127.0.0.1:${port}/${name}`, { method: 'POST', body: JSON.stringify(argument) });
+    const response = await Promise.race([request, failed]);
+    if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
+    return schema.parse(await response.json());
+  };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { freeRun } from '../free-run.ts';
 import { startPinned, type PinnedProcess } from '../pinned-process.ts';
 import { waitForAnswer } from '../wait-for-answer.ts';
-import { command } from './control.ts';
+import { commander } from './control.ts';
 
 const MAIN = fileURLToPath(new URL('subgraphs-main.ts', import.meta.url));
 
@@ -29,14 +29,14 @@ export async function startSubgraphs(core: number, nodeArgs: readonly string[] =
     core,
     command: [process.execPath, ...nodeArgs, MAIN, String(port)],
   });
-  const control = port + 2;
-  await waitForAnswer(`http://127.0.0.1:${control}/counts`, program, 'null');
+  await waitForAnswer(`http://127.0.0.1:${port + 2}/counts`, program, 'null');
+  const command = commander(program, port + 2);
   return {
     ...program,
     port,
-    counts: () => command(control, 'counts', countsSchema),
-    broadcast: async () => void (await command(control, 'broadcast', z.null())),
-    startSpread: async (load) => void (await command(control, 'startSpread', z.null(), load)),
-    stopSpread: () => command(control, 'stopSpread', z.number()),
+    counts: () => command('counts', countsSchema),
+    broadcast: async () => void (await command('broadcast', z.null())),
+    startSpread: async (load) => void (await command('startSpread', z.null(), load)),
+    stopSpread: () => command('stopSpread', z.number()),
   };
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { freeRun } from '../free-run.ts';
-import { command } from '../graph/control.ts';
+import { commander } from '../graph/control.ts';
 import { startPinned } from '../pinned-process.ts';
 import { waitForAnswer } from '../wait-for-answer.ts';
 
@@ -60,12 +60,13 @@ export async function startMixedLoad(core: number, options: MixedLoadOptions): P
     command: [process.execPath, MAIN, JSON.stringify({ ...options, port })],
   });
   await waitForAnswer(`http://127.0.0.1:${port}/report`, program, 'null');
+  const command = commander(program, port);
   return {
-    subscribe: async () => void (await command(port, 'subscribe', z.null())),
-    start: async () => void (await command(port, 'start', z.null())),
-    report: () => command(port, 'report', reportSchema),
+    subscribe: async () => void (await command('subscribe', z.null())),
+    start: async () => void (await command('start', z.null())),
+    report: () => command('report', reportSchema),
     async stop() {
-      await command(port, 'stop', z.null());
+      await command('stop', z.null());
       await program.stop();
     },
   };

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startIssuer } from '../bench-issuer.ts';
 import { freeRun } from '../free-run.ts';
 import { composeBenchGraph } from '../graph/schemas.ts';
 import { startSubgraphs, type Subgraphs } from '../graph/start-subgraphs.ts';
+import { untilSubscribed } from '../graph/until-subscribed.ts';
 import { connectInspector, type Inspector } from '../inspector.ts';
 import { startRouterProgram, type RouterProgram } from '../router-program.ts';
 import { startMixedLoad, type MixedLoad, type MixedLoadOptions } from './mixed-load.ts';
@@ -22,7 +22,6 @@ const ROUTER_CORE = 0;
 const LOAD_CORE = 1;
 /** Twenty users once are well below it, and as often as aliases may name them well above. */
 const MAX_COST = 400;
-const POLL_MS = 20;
 
 /** A router under mixed load with one event a second on every channel, while `measure` runs. */
 export async function withMixedLoad(
@@ -57,7 +56,7 @@ export async function withMixedLoad(
     });
     stops.push(() => load.stop());
     await load.subscribe();
-    while ((await subgraphs.counts()).subscriptions !== options.subscriptions) await sleep(POLL_MS);
+    await untilSubscribed(subgraphs, options.subscriptions);
     await subgraphs.startSpread({ channels: options.subscriptions, perSecond: options.subscriptions });
     await load.start();
     await measure({ router, inspector, load, subgraphs, supergraphFile });

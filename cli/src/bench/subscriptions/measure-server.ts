@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Subgraphs } from '../graph/start-subgraphs.ts';
+import { untilSubscribed } from '../graph/until-subscribed.ts';
 import type { CpuProfile, Inspector } from '../inspector.ts';
 import { peakResidentBytes, residentBytes } from '../process-usage.ts';
 import { quantile } from '../quantile.ts';
@@ -51,7 +52,6 @@ const EVENTS_PER_SECOND = 1_000;
 const BROADCASTS = 5;
 const WARM_CLIENTS = 200;
 const REST_MS = 5_000;
-const POLL_MS = 20;
 
 export async function measureServer(subject: Subject, { core, tokens, seconds }: Load): Promise<Measured> {
   const { title, pid, url, query, inspector, subgraphs, profile } = subject;
@@ -118,10 +118,6 @@ async function warm({ url, query, subgraphs }: Subject, { core, tokens }: Load):
     await clients.stop();
   }
   await untilSubscribed(subgraphs, 0);
-}
-
-async function untilSubscribed(subgraphs: Subgraphs, count: number): Promise<void> {
-  while ((await subgraphs.counts()).subscriptions !== count) await sleep(POLL_MS);
 }
 
 function latencyOf(milliseconds: readonly number[]): Latency {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { CommandError } from '../../run-command.ts';
 import { freeRun } from '../free-run.ts';
-import { command } from '../graph/control.ts';
+import { commander } from '../graph/control.ts';
 import { startPinned } from '../pinned-process.ts';
 import { waitForAnswer } from '../wait-for-answer.ts';
 
@@ -53,13 +53,13 @@ export async function startClients({ core, url, query, tokens }: ClientsOptions)
         command: [process.execPath, MAIN, JSON.stringify(settings)],
       });
       await waitForAnswer(`http://127.0.0.1:${port}/received`, program, 'null');
-      return { port, program };
+      return { program, command: commander(program, port) };
     }),
   );
   await rm(directory, { recursive: true });
 
   async function received(): Promise<number> {
-    const all = await Promise.all(processes.map(({ port }) => command(port, 'received', receivedSchema)));
+    const all = await Promise.all(processes.map(({ command }) => command('received', receivedSchema)));
     const [failure] = all.flatMap(({ failures }) => failures);
     if (failure !== undefined) throw new CommandError(`A subscription failed: ${failure}`);
     return all.reduce((sum, { events }) => sum + events, 0);
@@ -67,7 +67,7 @@ export async function startClients({ core, url, query, tokens }: ClientsOptions)
 
   return {
     async open() {
-      await Promise.all(processes.map(({ port }) => command(port, 'open', z.null())));
+      await Promise.all(processes.map(({ command }) => command('open', z.null())));
     },
     async latencies(count) {
       let before = -1;
@@ -80,11 +80,11 @@ export async function startClients({ core, url, query, tokens }: ClientsOptions)
         before = now;
         await sleep(POLL_MS);
       }
-      const all = await Promise.all(processes.map(({ port }) => command(port, 'takeLatencies', z.array(z.number()))));
+      const all = await Promise.all(processes.map(({ command }) => command('takeLatencies', z.array(z.number()))));
       return all.flat();
     },
     async stop() {
-      await Promise.all(processes.map(({ port }) => command(port, 'close', z.null())));
+      await Promise.all(processes.map(({ command }) => command('close', z.null())));
       await Promise.all(processes.map(({ program }) => program.stop()));
     },
   };
