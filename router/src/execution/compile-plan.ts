@@ -5,8 +5,8 @@ import type { ContextArguments } from './context-arguments.ts';
 import { compileHoldsKey } from './entity-key.ts';
 import type { HoldsKey } from './entity-key.ts';
 import type { Path } from './places.ts';
-import { compileRepresentation } from './representation.ts';
-import type { Represent } from './representation.ts';
+import { compileRepresentations } from './representation.ts';
+import type { Representations } from './representation.ts';
 import { compileRewrites } from './rewrites.ts';
 import type { Rewrite } from './rewrites.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
@@ -26,7 +26,7 @@ export interface FetchStep {
   /** The client's variables that it takes. */
   variables: readonly string[];
   /** Null for a fetch of root fields. */
-  represent: Represent | null;
+  representations: Representations | null;
   /** Whether a representation, as it is sent, can be resolved; of the others, nothing is wanted. */
   holdsKey: HoldsKey;
   rewriteInput: Rewrite | null;
@@ -113,7 +113,7 @@ function compileFetch(node: FetchNode, path: Path, types: PlanTypes): FetchStep 
     },
     path,
     variables: node.variableUsages ?? [],
-    represent: node.requires === undefined ? null : compileRepresentation(node.requires, types.possibleTypes),
+    representations: node.requires === undefined ? null : compileRepresentations(node.requires, types.possibleTypes),
     holdsKey: compileHoldsKey(types.keys.get(node.serviceName) ?? new Map()),
     rewriteInput: compileRewrites(node.inputRewrites, types.possibleTypes),
     rewriteOutput: compileRewrites(node.outputRewrites, types.possibleTypes),

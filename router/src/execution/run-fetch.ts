@@ -6,6 +6,7 @@ import type { Data } from './data.ts';
 import { recordErrors, recordFailure } from './fetch-errors.ts';
 import { mergeData } from './merge-data.ts';
 import { objectsAt, placesAt } from './places.ts';
+import type { Representation } from './representation.ts';
 import type { PlanRun } from './run-plan.ts';
 
 /** Entities to be asked for in one request, each once. */
@@ -20,7 +21,7 @@ export interface EntityBatch {
 /** Runs a fetch and merges what it brings into the response. */
 export async function runFetch(step: FetchStep, run: PlanRun): Promise<void> {
   try {
-    if (step.represent === null) await fetchRoot(step, run);
+    if (step.representations === null) await fetchRoot(step, run);
     else if (step.context === null)
       await fetchEntities(step, run, {}, batchOf(step, run, objectsAt(run.data, step.path)));
     else await fetchInContexts(step, run);
@@ -103,18 +104,31 @@ function batchOf(
   isMember?: (object: Data) => boolean,
 ): EntityBatch {
   const representations: Data[] = [];
-  const known = new Map<string, number>();
+  const known = new Map<Representation, Map<unknown, number>>();
   const owners = objects.map((object) => {
-    if (isMember !== undefined && !isMember(object)) return -1;
-    const representation = step.represent?.(object, unanswered) ?? null;
-    if (representation === null || typeof representation['__typename'] !== 'string') return -1;
+    const type = object['__typename'];
+    if (step.representations === null || typeof type !== 'string' || isMember?.(object) === false) return -1;
+    const kind = step.representations(type);
+    let indexes = known.get(kind);
+    if (indexes === undefined) {
+      indexes = new Map();
+      known.set(kind, indexes);
+    }
+    const identifier = kind.identifier === null ? null : object[kind.identifier];
+    const isId = typeof identifier === 'string' || typeof identifier === 'number';
+    const same = isId ? indexes.get(identifier) : undefined;
+    if (same !== undefined) return same;
+
+    const representation = kind.of(object, unanswered);
+    if (representation === null) return -1;
     step.rewriteInput?.(representation);
     if (!step.holdsKey(representation)) return -1;
-    const key = JSON.stringify(representation);
-    let index = known.get(key);
+    // What is more than an id is told apart by all that there is to it.
+    const key = isId ? identifier : JSON.stringify(representation);
+    let index = indexes.get(key);
     if (index === undefined) {
       index = representations.push(representation) - 1;
-      known.set(key, index);
+      indexes.set(key, index);
     }
     return index;
   });
