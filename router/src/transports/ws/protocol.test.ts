@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openSocket } from '../../testing/raw-socket.ts';
@@ -54,6 +56,7 @@ const complete = (id: string) => ({ id, type: 'complete' });
 const NEVER_ENDING = 'subscription { ticks(count: 1000000) { sequence } }';
 const QUIET = 'subscription { changes { sequence } }';
 const QUERY = '{ who { userId } }';
+const KEY = Buffer.from('0123456789abcdef').toString('base64');
 const INIT = { type: 'connection_init' };
 
 describe('the connection', () => {
@@ -73,13 +76,12 @@ describe('the connection', () => {
     ['an unknown one', ['soap']],
   ])('is closed with 4406 where the subprotocol is %s', async (_name, protocols) => {
     // The client of ws refuses an answer without a protocol that it asked for, before it sees the close frame.
-    const key = Buffer.from('0123456789abcdef').toString('base64');
     const { hostname, port, pathname } = new URL(router.url);
     const raw = connect(Number(port), hostname);
     const header = protocols.length === 0 ? '' : `Sec-WebSocket-Protocol: ${protocols.join(', ')}\r\n`;
     raw.write(
       `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${header}\r\n`,
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${header}\r\n`,
     );
     let answer = Buffer.alloc(0);
     raw.on('data', (chunk) => (answer = Buffer.concat([answer, chunk])));
@@ -241,10 +243,50 @@ describe('below the protocol', () => {
     ['that is not UTF-8: 1007', (s: RawSocket) => s.socket.send(Buffer.from([0xc3, 0x28]), { binary: false }), 1007],
   ])('a frame %s', async (_name, send, code) => {
     const socket = await ready();
+    socket.say(subscribe('1', QUIET));
+    await until(() => graph.openStreams() === 1);
     send(socket);
     expect((await socket.closed).code).toBe(code);
+    await until(() => graph.openStreams() === 0);
   });
 });
+
+/** A client below websockets: it answers nothing, not even a close. */
+async function openRaw(): Promise<Socket> {
+  const { hostname, port, pathname } = new URL(router.url);
+  const raw = connect(Number(port), hostname);
+  raw.write(
+    `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+      `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n`,
+  );
+  await once(raw, 'data');
+  return raw;
+}
+/** A masked text frame (RFC 6455, section 5.2) of less than 126 bytes; the mask changes nothing. */
+const frame = (text: string) => Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+
+test.each([
+  ['of the websocket protocol', Buffer.from([0xff, 0x80, 0, 0, 0, 0])],
+  ['of the protocol on it', frame('?')],
+])(
+  'an error %s ends everything upstream at once, and the socket soon, though the client never answers',
+  async (_name, bytes) => {
+    const connected = () => router.metric('timbre_router_client_sockets');
+    await until(async () => (await connected()) === 0);
+    const raw = await openRaw();
+    const closed = new Promise((resolve) => raw.once('close', resolve));
+    raw.on('error', () => undefined);
+    raw.write(frame(JSON.stringify(INIT)));
+    await once(raw, 'data');
+    raw.write(frame(JSON.stringify(subscribe('1', QUIET))));
+    await until(() => graph.openStreams() === 1);
+    raw.write(bytes);
+    await until(() => graph.openStreams() === 0);
+    await closed;
+    await until(async () => (await connected()) === 0);
+    expect(await connected()).toBe(0);
+  },
+);
 
 describe('operations', () => {
   test.each([

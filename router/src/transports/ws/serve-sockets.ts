@@ -121,10 +121,13 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     return socket.slowSince !== null && now - socket.slowSince > slowClient.ms;
   }
 
-  const onError = (error: Error) => {
-    // ws has closed the socket with the code that fits already.
+  function onError(this: WebSocket, error: Error): void {
     log.debug({ err: error }, 'a websocket failed');
-  };
+    // ws has said goodbye with the code that fits; the other side need not answer.
+    if (!(this instanceof ClientSocket)) return;
+    this.closingSince ??= performance.now();
+    this.connection?.ended();
+  }
   function onClose(this: WebSocket): void {
     onSockets(-1);
     if (this instanceof ClientSocket) this.connection?.ended();
