@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { plannerThread } from './supergraph/planner-thread.ts';
+import { plannerThreads } from './supergraph/planner-threads.ts';
 import { compose } from './testing/compose.ts';
 import { startControlledSubgraph } from './testing/controlled-subgraph.ts';
 import type { ControlledSubgraph } from './testing/controlled-subgraph.ts';
@@ -134,7 +134,7 @@ describe('a reload', () => {
     await router.reload(supergraphs.withoutShops);
     running.ended = true;
     await load;
-    await until(async () => (await plannerThread().loaded()).length === 1);
+    await until(async () => (await plannerThreads().loaded()).length === 1);
     await until(() => shops.sockets().open === 0);
     expect(books.sockets().ever).toBeLessThan(4);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ResumeRules } from './resume.ts';
-import { plannerThread } from '../supergraph/planner-thread.ts';
+import { plannerThreads } from '../supergraph/planner-threads.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { startTestRouter } from '../testing/test-router.ts';
@@ -204,7 +204,7 @@ test('the supergraph that subscriptions were on ends when they have moved', asyn
   const { ticks } = follow('subscription { ticks(count: 1000) { sequence } }');
   await until(() => ticks.length === 1);
   await router.reload(supergraphs.unrelated);
-  await until(async () => (await plannerThread().loaded()).length === 1);
+  await until(async () => (await plannerThreads().loaded()).length === 1);
   graph.tick();
   await until(() => ticks.length === 2);
   expect(await moves('kept')).toBe(1);

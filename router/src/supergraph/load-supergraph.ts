@@ -6,7 +6,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
 import type { EntityKeys } from './entity-keys.ts';
 import type { PlannedNames } from './planned-names.ts';
-import { plannerThread } from './planner-thread.ts';
+import { plannerThreads } from './planner-threads.ts';
 import { parseQueryPlan } from './query-plan-schema.ts';
 import { sharePlans } from './shared-plans.ts';
 
@@ -44,7 +44,7 @@ export interface LoadOptions {
  * `for: EXECUTION` which the router does not know; PlanningFailure where the planner's thread ended
  */
 export async function loadSupergraph(sdl: string, { sharedPlans }: LoadOptions = {}): Promise<LoadedSupergraph> {
-  const { apiSchema, plan, planner, ...loaded } = await plannerThread().load(sdl);
+  const { apiSchema, plan, planner, ...loaded } = await plannerThreads().load(sdl);
   return {
     ...loaded,
     // It has been validated where it was made.

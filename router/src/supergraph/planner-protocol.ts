@@ -67,6 +67,8 @@ const loadedSchema = z.object({
   subgraphs: z.array(z.object({ name: z.string(), url: z.string() })),
   /** Names the planner and how it is configured: plans of another one are not interchangeable. */
   planner: z.string(),
+  /** How long the thread was at it: so long nothing else could be planned. */
+  loadMs: z.number(),
 });
 
 /** What is known of a supergraph outside the planner's thread. */

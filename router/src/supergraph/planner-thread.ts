@@ -50,6 +50,7 @@ const PLAN_DEADLINE_MS = 15_000;
 /** Of a request that others interrupt. */
 const ATTEMPTS = 3;
 
+/** One thread for all the supergraphs that are loaded here. Nothing runs before it is asked for something. */
 export function createPlannerThread(options: PlannerThreadOptions = {}): PlannerThread {
   const { maxHeapMb, planDeadlineMs = PLAN_DEADLINE_MS } = options;
   const known = new Map<string, Known>();
@@ -147,12 +148,4 @@ async function undisturbed<T>(ask: () => Promise<T>): Promise<T> {
 /** The SHA-256 of an SDL, as hex. */
 export function supergraphId(sdl: string): string {
   return hash('sha256', sdl);
-}
-
-let shared: PlannerThread | null = null;
-
-/** The one that all routers of the process share. Nothing runs before it is asked for something. */
-export function plannerThread(): PlannerThread {
-  shared ??= createPlannerThread();
-  return shared;
 }

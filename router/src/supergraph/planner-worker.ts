@@ -60,6 +60,7 @@ function answer(message: Exclude<PlannerRequest, { kind: 'unload' }>): PlannerRe
 }
 
 function load(id: string, sdl: string): PlannerSupergraph {
+  const begun = performance.now();
   const { document, annotations } = splitSupergraph(sdl);
   const ordered = orderKeys(document);
   const supergraph = Supergraph.build(ordered, { supportedFeatures: SUPPORTED_FEATURES });
@@ -83,6 +84,7 @@ function load(id: string, sdl: string): PlannerSupergraph {
     annotations,
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
     planner: PLANNER,
+    loadMs: performance.now() - begun,
   };
 }
 
