@@ -40,15 +40,22 @@ export type SourceOf = (field: FieldNode) => string;
  * of `price(currency: EUR)` those of a required `price`. Such fields get a name of their own for the plan; the response
  * is shaped under the client's. The type that a field is read from plays no part: behind an interface it is known late.
  *
+ * The same goes for one field's name with several types: a client's `weight` of one object and a required `weight` of
+ * another may not be merged.
+ *
  * What clients may ask of two types under one name is asked of one type where a subgraph has their interface as an
  * object; there, the name also says what is meant by it.
  */
 export function createSourceOf(schema: GraphQLSchema, names: PlannedNames): SourceOf {
+  const typesOf = new Map<string, Set<string>>();
   const variable = new Set<string>();
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
-    for (const { name, args } of Object.values(type.getFields())) {
-      if (args.length > 0 && names.required.has(name)) variable.add(name);
+    for (const { name, args, type: of } of Object.values(type.getFields())) {
+      if (!names.required.has(name)) continue;
+      const types = typesOf.get(name) ?? new Set();
+      typesOf.set(name, types.add(String(of)));
+      if (args.length > 0 || types.size > 1) variable.add(name);
     }
   }
   return ({ name: { value: name }, alias, arguments: args = [] }) => {

@@ -5,7 +5,7 @@ import type { DocumentNode } from 'graphql';
 export interface PlannedNames {
   /** Every field of every type, inaccessible ones too: any of them may be a key or be required. */
   fields: ReadonlySet<string>;
-  /** Fields that stand, perhaps with arguments, in a `@requires` or are taken from a context. */
+  /** Fields that stand, perhaps with arguments, in a `@requires` or a `@key`, or are taken from a context. */
   required: ReadonlySet<string>;
   /** Interfaces that some subgraph has as an object. */
   interfaceObjects: ReadonlySet<string>;
@@ -14,7 +14,7 @@ export interface PlannedNames {
 }
 
 const NAME = /[_A-Za-z]\w*/g;
-const SELECTING_ARGUMENTS: ReadonlySet<string> = new Set(['requires', 'selection']);
+const SELECTING_ARGUMENTS: ReadonlySet<string> = new Set(['requires', 'selection', 'key']);
 
 /** Reads them off a supergraph document. */
 export function readPlannedNames(document: DocumentNode) {
@@ -31,7 +31,7 @@ export function readPlannedNames(document: DocumentNode) {
       }
     },
     FieldDefinition: ({ name }) => void fields.add(name.value),
-    // `requires` and `contextArguments: [{selection}]` of `@join__field`: field sets and selections as text.
+    // `requires` and `contextArguments: [{selection}]` of `@join__field`, `key` of `@join__type`: as text.
     Argument({ name, value }) {
       if (SELECTING_ARGUMENTS.has(name.value) && value.kind === Kind.STRING) addNames(value.value, required);
     },
