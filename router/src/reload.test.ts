@@ -10,6 +10,7 @@ import type { ControlledSubgraph } from './testing/controlled-subgraph.ts';
 import { createTestIssuer } from './testing/test-issuer.ts';
 import { codesOf, startTestRouter } from './testing/test-router.ts';
 import type { TestRouter } from './testing/test-router.ts';
+import { until } from './testing/until.ts';
 
 const BOOKS = 'type Query { book: String old: String } type Mutation { print: String }';
 const SHOPS = 'type Query { shop: String }';
@@ -24,9 +25,6 @@ let books: ControlledSubgraph;
 let shops: ControlledSubgraph;
 let router: TestRouter;
 
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 const subgraphUrl = (name: string) => (name === 'books' ? books.url : shops.url);
 const start = (options: Parameters<typeof startTestRouter>[1] = {}) =>
   startTestRouter({ supergraph: supergraphs.first, subgraphUrl }, options);

@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '@timbre/platform/logger';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
@@ -11,6 +10,7 @@ import { startTestGraph } from '../testing/test-graph.ts';
 import { collect, startTestRouter } from '../testing/test-router.ts';
 import { createWsTransport } from './ws-transport.ts';
 import type { SubscriptionTransport } from './ws-transport.ts';
+import { until } from '../testing/until.ts';
 
 interface Message {
   type: string;
@@ -29,9 +29,6 @@ interface Scripted {
 }
 
 const log = createLogger({ name: 'test', level: 'silent' });
-const until = async (condition: () => boolean) => {
-  while (!condition()) await delay(2);
-};
 
 async function startScripted(): Promise<Scripted> {
   const server: Server = createServer();

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ResumeRules } from './resume.ts';
 import { plannerThreads } from '../supergraph/planner-threads.ts';
@@ -6,16 +5,13 @@ import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
 
 const RESUME: ResumeRules = { ticks: { argument: 'after', field: 'sequence' } };
 
 let graph: TestGraph;
 let router: TestRouter;
 let supergraphs: Record<'first' | 'unrelated' | 'emailForAll' | 'voicesForSome' | 'withoutTicks', string>;
-
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 
 /** The text with a change that is known to be one. */
 const changed = (sdl: string, from: RegExp | string, to: string) => {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, SubscribePayload } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestGraph } from '../testing/test-graph.ts';
@@ -7,6 +6,7 @@ import { createTestIssuer } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
 import { startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
 
 let graph: TestGraph;
 let issuer: TestIssuer;
@@ -23,9 +23,6 @@ afterAll(async () => {
   await graph.close();
 });
 
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 const subscriptions = () => router.metric('timbre_router_subscriptions');
 const now = () => Math.floor(Date.now() / 1000);
 

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { createClient } from 'graphql-ws';
 import type { Client } from 'graphql-ws';
@@ -12,6 +11,7 @@ import { createTestIssuer } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
 import { collect, startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
 
 let graph: TestGraph;
 let issuer: TestIssuer;
@@ -28,9 +28,6 @@ afterAll(async () => {
   await graph.close();
 });
 
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 /** Emits one tick in the subgraph whenever an event has arrived. */
 const tickOn = () => graph.tick();
 interface Tick {

@@ -15,6 +15,7 @@ import { createTestIssuer } from '../../testing/test-issuer.ts';
 import type { TestIssuer } from '../../testing/test-issuer.ts';
 import { startTestRouter } from '../../testing/test-router.ts';
 import type { TestRouter } from '../../testing/test-router.ts';
+import { until } from '../../testing/until.ts';
 
 let graph: TestGraph;
 let issuer: TestIssuer;
@@ -35,9 +36,6 @@ afterAll(async () => {
   await graph.close();
 });
 
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 const now = () => Math.floor(Date.now() / 1000);
 
 function apolloClient(token?: string) {

@@ -11,6 +11,7 @@ import { createTestIssuer } from '../../testing/test-issuer.ts';
 import type { TestIssuer } from '../../testing/test-issuer.ts';
 import { startTestRouter } from '../../testing/test-router.ts';
 import type { TestRouter } from '../../testing/test-router.ts';
+import { until } from '../../testing/until.ts';
 
 let graph: TestGraph;
 let issuer: TestIssuer;
@@ -33,9 +34,6 @@ afterAll(async () => {
   await graph.close();
 });
 
-const until = async (condition: () => boolean | Promise<boolean>) => {
-  while (!(await condition())) await delay(5);
-};
 async function open(protocols?: string[]): Promise<RawSocket> {
   const socket = await openSocket(router.wsUrl, protocols);
   sockets.push(socket);
