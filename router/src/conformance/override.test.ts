@@ -15,6 +15,7 @@ const graph = conformanceGraph({
         payer: Payer
         due: String
         moving: String
+        moved: String
       }
       type Payer @key(fields: "id") {
         id: ID!
@@ -32,6 +33,7 @@ const graph = conformanceGraph({
         due: String @override(from: "old") @requires(fields: "terms")
         terms: Int @external
         moving: String @override(from: "old", label: "percent(0)")
+        moved: String @override(from: "old", label: "percent(100)")
       }
       type Payer @key(fields: "id") {
         id: ID!
@@ -47,7 +49,7 @@ const graph = conformanceGraph({
   },
   domain() {
     const payer = { __typename: 'Payer', id: 'p1', name: 'Ada' };
-    const bill = { __typename: 'Bill', id: 'b1', amount: 12, payer, terms: 30, moving: 'still here' };
+    const bill = { __typename: 'Bill', id: 'b1', amount: 12, payer, terms: 30, moving: 'still here', moved: 'gone' };
     return {
       roots: { Query: { bill, latest: bill } },
       records: [bill, payer],
@@ -74,5 +76,9 @@ describe('@override', () => {
 
   test('a field on its way, with a label that is not in force, stays where it was', async () => {
     expect(subgraphsOf(await expectSame(graph(), '{ bill { moving } }'))).toEqual(['old']);
+  });
+
+  test('a field on its way, with a label that is in force, has moved', async () => {
+    expect(subgraphsOf(await expectSame(graph(), '{ bill { moved moving } }'))).toEqual(['old', 'fresh']);
   });
 });

@@ -48,5 +48,6 @@ export async function askBoth(graph: ConformanceGraph, { query, variables }: Ope
   };
 }
 
-const pathsOf = (errors: readonly { path?: readonly (string | number)[] | undefined }[] = []) =>
+/** The paths of errors, joined and sorted. */
+export const pathsOf = (errors: readonly { path?: readonly (string | number)[] | undefined }[] = []) =>
   errors.map(({ path }) => path?.join('.') ?? 'request').toSorted((a, b) => a.localeCompare(b));
