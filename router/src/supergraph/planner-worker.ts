@@ -5,8 +5,11 @@ import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, operationFromDocument, Supergrap
 import type { Schema } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
+import type { DocumentNode } from 'graphql';
 import { z } from 'zod';
 import { readEntityKeys } from './entity-keys.ts';
+import { keepingRequirements } from './keep-requirements.ts';
+import type { Planning } from './keep-requirements.ts';
 import { orderKeys } from './order-keys.ts';
 import { readOverrideLabels } from './override-labels.ts';
 import { readPlannedNames } from './planned-names.ts';
@@ -17,14 +20,12 @@ import { runnablePlan } from './runnable-plan.ts';
 import { splitSupergraph } from './split-supergraph.ts';
 
 interface Loaded {
-  /** What operations are planned on: the API schema, with variants if there are any. */
-  apiSchema: Schema;
-  planner: QueryPlanner;
+  planOperation: Planning;
   variants: RequiresVariants | null;
 }
 
 /** Changes with anything that changes plans: it is part of the key under which they are kept elsewhere. */
-const PLANNER = `${plannerVersion()}+defer+keys+plain+variants`;
+const PLANNER = `${plannerVersion()}+defer+keys+plain+variants+chains`;
 
 /**
  * What Apollo's own gateway takes, and contexts, which the executor here knows. What is split off before (the security
@@ -68,16 +69,17 @@ function load(id: string, sdl: string): PlannerSupergraph {
   const [problem] = validateSchema(schema);
   if (problem !== undefined) throw problem;
   const variants = separateVariants(ordered);
-  const planned = variants === null ? supergraph : buildSeparated(supergraph, variants);
-  const planner = new QueryPlanner(planned, {
-    incrementalDelivery: { enableDefer: true },
-    // Where it uses the client's fragments again it forgets the variables in what they do not need.
-    reuseQueryFragments: false,
+  const stock = planningOn(variants === null ? supergraph : buildSeparated(supergraph, variants.document));
+  const possibleTypes = possibleTypesOf(supergraph.schema);
+  const planOperation = keepingRequirements(stock, {
+    document: variants?.document ?? ordered,
+    possibleTypes,
+    planningOn: (separated) => planningOn(buildSeparated(supergraph, separated)),
   });
-  supergraphs.set(id, { apiSchema: planned.apiSchema(), planner, variants });
+  supergraphs.set(id, { planOperation, variants });
   return {
     apiSchema: printSchema(schema),
-    possibleTypes: possibleTypesOf(supergraph.schema),
+    possibleTypes,
     names: readPlannedNames(document),
     keys: readEntityKeys(document),
     overrideLabels: readOverrideLabels(document),
@@ -88,11 +90,25 @@ function load(id: string, sdl: string): PlannerSupergraph {
   };
 }
 
+function planningOn(supergraph: Supergraph): Planning {
+  // With whatever the planner was given for itself, variants for one.
+  const apiSchema = supergraph.apiSchema();
+  const planner = new QueryPlanner(supergraph, {
+    incrementalDelivery: { enableDefer: true },
+    // Where it uses the client's fragments again it forgets the variables in what they do not need.
+    reuseQueryFragments: false,
+  });
+  return (document, overrides) =>
+    planner.buildQueryPlan(operationFromDocument(apiSchema, document, { validate: false }), {
+      overrideConditions: new Map(overrides.map((label) => [label, true])),
+    });
+}
+
 /**
  * What was composed is validated; what is made of it is not: a subgraph may have a field left there that is external
- * and that only a variant of it is used of, which is an error to Apollo's validation and nothing to the planner.
+ * and not used any more, or lack one of an interface, which is an error to Apollo's validation and nothing to the planner.
  */
-function buildSeparated(composed: Supergraph, { document }: RequiresVariants): Supergraph {
+function buildSeparated(composed: Supergraph, document: DocumentNode): Supergraph {
   composed.subgraphs();
   return Supergraph.build(document, { supportedFeatures: SUPPORTED_FEATURES, validateSupergraph: false });
 }
@@ -111,9 +127,7 @@ function namesOf(types: readonly { name: string }[]): Set<string> {
 function plan(id: string, { document, overrides }: { document: string; overrides: readonly string[] }): string {
   const loaded = supergraphs.get(id);
   if (loaded === undefined) throw new Error(`The supergraph ${id} is not loaded.`);
-  const operation = operationFromDocument(loaded.apiSchema, parse(document, { noLocation: true }), { validate: false });
-  const overrideConditions = new Map(overrides.map((label) => [label, true]));
-  const made = loaded.planner.buildQueryPlan(operation, { overrideConditions });
+  const made = loaded.planOperation(parse(document, { noLocation: true }), overrides);
   return JSON.stringify(loaded.variants === null ? made : runnablePlan(made, loaded.variants));
 }
 

@@ -1,5 +1,6 @@
-import { Kind, parse, print, stripIgnoredCharacters, visit } from 'graphql';
+import { Kind, print, stripIgnoredCharacters, visit } from 'graphql';
 import type { DirectiveNode, DocumentNode, FieldDefinitionNode, FieldNode, SelectionSetNode } from 'graphql';
+import { graphOf, requiredSet, subgraphNames } from './join-fields.ts';
 import { readPlannedNames } from './planned-names.ts';
 
 /** By the path of a required field (real names, joined by dots): the names under which it is planned there. */
@@ -127,11 +128,11 @@ function readWants(document: DocumentNode, realNames: ReadonlyMap<string, string
     for (const field of type.fields ?? []) {
       for (const directive of field.directives ?? []) {
         const required = requiredSet(directive);
-        const graph = argumentOf(directive, 'graph');
-        if (required === null || graph?.kind !== Kind.ENUM) continue;
+        const graph = graphOf(directive);
+        if (required === null || graph === null) continue;
         const wanted = new Map<string, Set<string>>();
         collectWants(required, '', realNames, wanted);
-        const subgraph = subgraphs.get(graph.value) ?? graph.value;
+        const subgraph = subgraphs.get(graph) ?? graph;
         if (wanted.size > 0) wants.set(keyOf(subgraph, type.name.value, field.name.value), wanted);
       }
     }
@@ -154,31 +155,6 @@ function collectWants(
     if (real !== undefined) wanted.set(place, new Set([...(wanted.get(place) ?? []), name]));
     if (selection.selectionSet !== undefined) collectWants(selection.selectionSet, place, realNames, wanted);
   }
-}
-
-/** Of the enum that stands for the subgraphs in a supergraph: the name of each. */
-function subgraphNames(document: DocumentNode): Map<string, string> {
-  const names = new Map<string, string>();
-  visit(document, {
-    EnumValueDefinition({ name, directives = [] }) {
-      const graph = directives.find((directive) => directive.name.value === 'join__graph');
-      const value = graph === undefined ? undefined : argumentOf(graph, 'name');
-      if (value?.kind === Kind.STRING) names.set(name.value, value.value);
-    },
-  });
-  return names;
-}
-
-function requiredSet(directive: DirectiveNode): SelectionSetNode | null {
-  const value = directive.name.value === 'join__field' ? argumentOf(directive, 'requires') : undefined;
-  if (value?.kind !== Kind.STRING) return null;
-  const text = value.value.trimStart().startsWith('{') ? value.value : `{${value.value}}`;
-  const [operation] = parse(text, { noLocation: true }).definitions;
-  return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : null;
-}
-
-function argumentOf(directive: DirectiveNode, name: string) {
-  return directive.arguments?.find((argument) => argument.name.value === name)?.value;
 }
 
 function argumentsOf({ arguments: args = [] }: FieldNode): string {
