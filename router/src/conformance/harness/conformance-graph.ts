@@ -27,6 +27,7 @@ export interface ConformanceGraph {
   oracle: GraphQLSchema;
   servers: SubgraphServers;
   router: TestRouter;
+  close(): Promise<void>;
 }
 
 const LINK = `extend schema @link(
@@ -45,19 +46,20 @@ const LINK = `extend schema @link(
 export function conformanceGraph(definition: GraphDefinition): () => ConformanceGraph {
   let graph: ConformanceGraph | null = null;
   beforeAll(async () => {
-    graph = await start(definition);
+    graph = await startConformanceGraph(definition);
   });
-  afterAll(async () => {
-    await graph?.router.close();
-    await graph?.servers.close();
-  });
+  afterAll(() => graph?.close());
   return () => {
     if (graph === null) throw new Error('The graph is not started yet.');
     return graph;
   };
 }
 
-async function start({ subgraphs, domain, router }: GraphDefinition): Promise<ConformanceGraph> {
+export async function startConformanceGraph({
+  subgraphs,
+  domain,
+  router: options,
+}: GraphDefinition): Promise<ConformanceGraph> {
   const sdl = new Map(Object.entries(subgraphs).map(([name, text]) => [name, LINK + text]));
   const facts = readSubgraph(...sdl.values());
   const supergraph = compose(Object.fromEntries(sdl));
@@ -73,6 +75,7 @@ async function start({ subgraphs, domain, router }: GraphDefinition): Promise<Co
     return [name, subgraphSchema(text, served, servedOracle, new Set(lost))] as const;
   });
   const servers = await serveSubgraphs(new Map(schemas));
+  const router = await startTestRouter({ supergraph, subgraphUrl: servers.urlOf }, options);
   return {
     supergraph,
     oracle: attachResolvers(built.apiSchema().toGraphQLJSSchema({ includeDefer: true }), truth, {
@@ -80,6 +83,10 @@ async function start({ subgraphs, domain, router }: GraphDefinition): Promise<Co
       resolve: (item, _type, field, args) => oracle.resolve(item, field, args),
     }),
     servers,
-    router: await startTestRouter({ supergraph, subgraphUrl: servers.urlOf }, router),
+    router,
+    async close() {
+      await router.close();
+      await servers.close();
+    },
   };
 }
