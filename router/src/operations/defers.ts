@@ -10,6 +10,7 @@ import type {
 } from 'graphql';
 import type { FragmentMap } from '../auth/filter-operation.ts';
 import { refusal } from './refusal.ts';
+import { createSelectionBudget } from './selection-budget.ts';
 
 /** An operation of which each deferred fragment can be told from the others. */
 export interface LabeledOperation {
@@ -66,7 +67,8 @@ export function withoutDefer(operation: OperationDefinitionNode, fragments: Frag
  * open the planner makes two plans. Named fragments are written out where they are spread: a deferred one may be
  * spread in several places, and each is delivered by itself.
  *
- * @throws OperationRefused where the root of a mutation or anything of a subscription is deferred
+ * @throws OperationRefused where the root of a mutation or anything of a subscription is deferred, or with
+ * OPERATION_LIMIT_EXCEEDED where too much is written out
  */
 export function labelDefers(
   operation: OperationDefinitionNode,
@@ -74,11 +76,12 @@ export function labelDefers(
   coerced: Variables,
 ): LabeledOperation {
   const labels = new Map<string, string | undefined>();
+  const spend = createSelectionBudget();
 
-  const expandFragment = (selection: InlineFragmentNode | FragmentSpreadNode, atRoot: boolean) => {
+  const expandFragment = (selection: InlineFragmentNode | FragmentSpreadNode, level: number, atRoot: boolean) => {
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
     if (fragment === undefined) return selection;
-    const selectionSet = expand(fragment.selectionSet, atRoot);
+    const selectionSet = expand(fragment.selectionSet, level + 1, atRoot);
     const directives = selection.directives?.filter((directive) => !isDefer(directive)) ?? [];
     const defer = selection.directives?.find((directive) => isDefer(directive) && isActive(directive, coerced));
     if (defer !== undefined) checkPlace(operation, atRoot);
@@ -97,16 +100,17 @@ export function labelDefers(
     return inline;
   };
 
-  const expand = (set: SelectionSetNode, atRoot: boolean): SelectionSetNode => ({
+  const expand = (set: SelectionSetNode, level: number, atRoot: boolean): SelectionSetNode => ({
     ...set,
     selections: set.selections.map((selection) => {
-      if (selection.kind !== Kind.FIELD) return expandFragment(selection, atRoot);
+      spend(level);
+      if (selection.kind !== Kind.FIELD) return expandFragment(selection, level, atRoot);
       if (selection.selectionSet === undefined) return selection;
-      return { ...selection, selectionSet: expand(selection.selectionSet, false) };
+      return { ...selection, selectionSet: expand(selection.selectionSet, level + 1, false) };
     }),
   });
 
-  const selectionSet = expand(operation.selectionSet, true);
+  const selectionSet = expand(operation.selectionSet, 1, true);
   return { operation: { ...operation, selectionSet }, fragments: new Map(), labels };
 }
 

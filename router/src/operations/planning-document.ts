@@ -28,6 +28,7 @@ import type { FragmentMap } from '../auth/filter-operation.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import type { PlannedNames } from '../supergraph/planned-names.ts';
 import { decided } from './decided.ts';
+import { createSelectionBudget } from './selection-budget.ts';
 
 const MEANING_LENGTH = 10;
 
@@ -76,18 +77,28 @@ export function createSourceOf(schema: GraphQLSchema, names: PlannedNames): Sour
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
-/** The operation as it is planned: without the variables that filtering left unused. */
+/**
+ * The operation as it is planned: without the variables that filtering left unused.
+ *
+ * @throws OperationRefused with OPERATION_LIMIT_EXCEEDED where too much is made of it
+ */
 export function planningDocument(
   { operation, fragments }: { operation: OperationDefinitionNode; fragments: FragmentMap },
   { schema, names }: Pick<LoadedSupergraph, 'schema' | 'names'>,
   sourceOf: SourceOf,
 ): DocumentNode {
+  const spend = createSelectionBudget();
+  let level = 0;
+
   const rename = (set: SelectionSetNode, parent: GraphQLCompositeType): SelectionSetNode => {
+    level += 1;
     const selections = set.selections.flatMap((each) => {
+      spend(level);
       const selection = decided(each);
       if (selection === null) return [];
       return (selection.kind === Kind.FIELD ? field(selection, parent) : fragment(selection, parent)) ?? [];
     });
+    level -= 1;
     return { ...set, selections: selections.length > 0 ? selections : [TYPENAME] };
   };
 

@@ -2,10 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
 import { loadSupergraph } from '../supergraph/load-supergraph.ts';
+import { compose } from '../testing/compose.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { createPrepare } from './prepare-operation.ts';
 
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@interfaceObject"])`;
 const NOBODY = { principal: ANONYMOUS_PRINCIPAL, incremental: false };
 
 let graph: TestGraph;
@@ -72,4 +74,39 @@ test('who asks for the same while it is planned waits for that plan', async () =
   const [first, second] = await Promise.all([ask(), ask()]);
   expect(planned).toHaveLength(1);
   expect(second.executable).toBe(first.executable);
+});
+
+test('a chain of fragments around each of many fields is refused before it is written out', async () => {
+  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
+    limits: GENEROUS_LIMITS,
+    cost: null,
+    mayIntrospect: () => true,
+  });
+  const chain = Array.from({ length: 300 }, (_, i) => `fragment F${i} on Person { ...F${i + 1} }`).join(' ');
+  const query = `{ person(id: "p1") { ... @defer { favourite { label } } ${'...F0 '.repeat(5_000)} } } ${chain} fragment F300 on Person { id }`;
+
+  const started = performance.now();
+  await expect(prepare({ query }, { ...NOBODY, incremental: true })).rejects.toThrow('fragments written out');
+  // A second where it is cut short, more than a minute where it is not.
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test('fragments on each of many types are refused before they multiply', async () => {
+  const types = ['A', 'B', 'C'];
+  const sdl = compose({
+    one: `${LINK}
+      interface Item @key(fields: "id") { id: ID! next: Item }
+      interface Aside { next: Item }
+      ${types.map((name) => `type ${name} implements Item & Aside @key(fields: "id") { id: ID! next: Item }`).join(' ')}
+      type Query { item: Item }`,
+    two: `${LINK} type Item @key(fields: "id") @interfaceObject { id: ID! stars: Int }`,
+  });
+  const prepare = createPrepare(await loadSupergraph(sdl), {
+    limits: GENEROUS_LIMITS,
+    cost: null,
+    mayIntrospect: () => true,
+  });
+  const depth = 15;
+  const query = `{ item { ${'... on Aside { next { '.repeat(depth)} stars ${'} }'.repeat(depth)} } }`;
+  await expect(prepare({ query }, NOBODY)).rejects.toThrow('fragments written out');
 });
