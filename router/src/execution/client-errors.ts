@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLFormattedError } from 'graphql';
-import { clientPath, isAskedFor } from './client-path.ts';
+import { clientPath } from './client-path.ts';
 import type { CompletionError } from './complete-response.ts';
 import type { Path } from './places.ts';
 import type { ObjectShape } from './response-shape.ts';
@@ -26,7 +26,7 @@ export interface FetchError {
  */
 export function clientErrors(
   shape: ObjectShape,
-  { data, errors: fetchErrors, widestShape }: Pick<PlanRun, 'data' | 'errors' | 'widestShape'>,
+  { data, errors: fetchErrors, asksFor }: Pick<PlanRun, 'data' | 'errors' | 'asksFor'>,
   completionErrors: readonly CompletionError[],
 ): GraphQLError[] {
   const told = new Map<string, GraphQLError>();
@@ -37,6 +37,14 @@ export function clientErrors(
   for (const { kind, message, path } of completionErrors) {
     if (kind === 'unauthorized') tell(message, path, { code: 'UNAUTHORIZED_FIELD_OR_TYPE' });
   }
+  // In a list, the same is said of many objects.
+  const asked = new Map<string, boolean>();
+  const isAsked = (path: Path): boolean => {
+    const key = path.filter((step) => typeof step === 'string').join(' ');
+    const known = asked.get(key) ?? asksFor(path);
+    asked.set(key, known);
+    return known;
+  };
   const explained: Path[] = [];
   // An error without a place is one of a whole answer.
   let isPlaceless = false;
@@ -44,7 +52,7 @@ export function clientErrors(
     const place = path === null ? [] : clientPath(shape, data, path);
     // The planner asks of all entities for what is asked of some. A field that is asked of none is required by another.
     const isUnasked = path !== null && place.length < path.length && place.length <= answered;
-    if (isUnasked && isAskedFor(widestShape(), path)) continue;
+    if (isUnasked && isAsked(path)) continue;
     if (place.length > 0) explained.push(place);
     else isPlaceless = true;
     tell(error.message, place.length === 0 ? null : place, publicExtensions(error, subgraph));

@@ -48,23 +48,3 @@ function fieldIn({ fields, deferred }: FieldsShape, value: unknown, source: stri
   }
   return undefined;
 }
-
-/** Whether an operation asks for what stands at a place of objects of any type. */
-export function isAskedFor(shape: ObjectShape, path: Path): boolean {
-  let values: ValueShape[] = [{ kind: 'object', object: shape }];
-  for (const step of path) {
-    values =
-      typeof step === 'number'
-        ? values.flatMap((value) => (value.kind === 'list' ? value.item : []))
-        : values.flatMap((value) => (value.kind === 'object' ? fieldsCalled(value.object, step) : []));
-  }
-  return values.length > 0;
-}
-
-function fieldsCalled(shape: ObjectShape, source: string): ValueShape[] {
-  const found = shape.typeNames.map((name) => {
-    const fields = shape.fieldsOf(name);
-    return fields === null ? undefined : fieldIn(fields, undefined, source);
-  });
-  return found.flatMap((field) => field?.value ?? []);
-}

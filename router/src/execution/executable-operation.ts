@@ -10,8 +10,10 @@ import type {
   SelectionSetNode,
 } from 'graphql';
 import type { FragmentMap } from '../auth/filter-operation.ts';
+import { asksFor } from './asks-for.ts';
 import type { CompiledPlan } from './compile-plan.ts';
 import type { Data } from './data.ts';
+import type { Path } from './places.ts';
 import { compileShape, introspectionSource } from './response-shape.ts';
 import type { ObjectShape } from './response-shape.ts';
 import { deferSteps } from './run-plan.ts';
@@ -21,8 +23,8 @@ export interface ExecutableOperation {
   plan: CompiledPlan;
   /** What its response looks like when conditions are decided by these (coerced) variables. */
   shapeFor: (coerced: Variables) => ObjectShape;
-  /** If no condition left anything out. */
-  widestShape: () => ObjectShape;
+  /** Whether it asks for what stands at a place of what was fetched, whatever the types and conditions. */
+  asksFor: (path: Path) => boolean;
   /** What introspection puts among what is fetched; null where the operation asks for none. */
   introspect: ((variables: Variables) => Data) | null;
 }
@@ -50,11 +52,9 @@ export function makeExecutable(options: ExecutableOptions): ExecutableOperation 
   const conditions = conditionVariables(options);
   const shapes = new Map<string, ObjectShape>();
 
-  let widest: ObjectShape | null = null;
-
   return {
     plan,
-    widestShape: () => (widest ??= compileShape({ ...options, isIncluded: () => true, deferLabelOf: () => null })),
+    asksFor: (path) => asksFor(options, path),
     introspect: introspection(options),
     shapeFor(coerced) {
       const key = conditions.map((name) => (coerced[name] === true ? '1' : '0')).join('');

@@ -68,8 +68,8 @@ function startRun(
 ): PlanRun {
   const errors: FetchError[] = [];
   const unanswered = new WeakSet<Data>();
-  const { widestShape } = executable;
-  return { data, errors, unanswered, variables, widestShape, coerced: coercedVariables, call, onDefer, onFetched };
+  const { asksFor } = executable;
+  return { data, errors, unanswered, variables, asksFor, coerced: coercedVariables, call, onDefer, onFetched };
 }
 
 function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {

@@ -25,6 +25,8 @@ export function recordErrors(
 ): void {
   const places = placesAt(run.data, step.path);
   for (const error of errors) {
+    // Each of them is looked for at each place: a subgraph could keep everybody waiting with very many.
+    if (run.errors.length >= MAX_ERRORS) return;
     const { path } = error;
     const steps = path === undefined ? 0 : answeredSteps(data, path);
     if (path === undefined) {

@@ -2,7 +2,7 @@ import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-tr
 import type { FetchError } from './client-errors.ts';
 import type { DeferStep, PlanStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
-import type { ObjectShape } from './response-shape.ts';
+import type { Path } from './places.ts';
 import { runFetch } from './run-fetch.ts';
 
 /** One run of a plan, or of a deferred part of it. */
@@ -14,15 +14,15 @@ export interface PlanRun {
   unanswered: WeakSet<Data>;
   /** As the client sent them. */
   variables: Readonly<Record<string, unknown>>;
-  /** What the response would look like if no condition left anything out. */
-  widestShape: () => ObjectShape;
+  /** Whether the operation asks for what stands at a place of `data`, whatever the types and conditions. */
+  asksFor: (path: Path) => boolean;
   /** By the supergraph's schema, defaults included: what conditions are decided by. */
   coerced: Readonly<Record<string, unknown>>;
   /** @throws SubgraphFailure */
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
   /** Told of every step that has parts to be delivered later, when what comes before them begins. */
   onDefer: (step: DeferStep) => void;
-  /** Told of every fetch with an id when it has ended, well or not. */
+  /** Told of every fetch with an id when it has ended, well or not, or a condition has left it out. */
   onFetched: (id: string) => void;
 }
 
@@ -38,12 +38,29 @@ export async function runPlan(step: PlanStep | null, run: PlanRun): Promise<void
     case 'parallel':
       await Promise.all(step.steps.map((each) => runPlan(each, run)));
       return;
-    case 'condition':
-      return runPlan(run.coerced[step.variable] === true ? step.ifTrue : step.ifFalse, run);
+    case 'condition': {
+      const isTrue = run.coerced[step.variable] === true;
+      leaveOut(isTrue ? step.ifFalse : step.ifTrue, run);
+      return runPlan(isTrue ? step.ifTrue : step.ifFalse, run);
+    }
     case 'defer':
       run.onDefer(step);
       return runPlan(step.primary, run);
   }
+}
+
+/** What waits for a fetch that a condition leaves out would wait for ever. */
+function leaveOut(step: PlanStep | null, run: PlanRun): void {
+  if (step === null) return;
+  if (step.kind === 'fetch') {
+    if (step.id !== undefined) run.onFetched(step.id);
+    return;
+  }
+  if (step.kind === 'sequence' || step.kind === 'parallel') for (const each of step.steps) leaveOut(each, run);
+  if (step.kind === 'defer') {
+    for (const each of [step.primary, ...step.deferred.map((part) => part.step)]) leaveOut(each, run);
+  }
+  if (step.kind === 'condition') for (const each of [step.ifTrue, step.ifFalse]) leaveOut(each, run);
 }
 
 /** The steps with deferred parts that a run would come upon first, for a set of variables. */
