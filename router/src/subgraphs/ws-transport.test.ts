@@ -124,6 +124,17 @@ describe('one connection', () => {
     expect(asked('subscribe')).toMatchObject([{ payload: { query: 'late' } }]);
   });
 
+  test('subscribes the others where one cannot be sent', async () => {
+    const cannot = () => {
+      throw new RangeError('It nests too deep.');
+    };
+    let end: unknown;
+    transport.subscribe(cannot, { next: cannot, error: (errors) => (end = errors), complete: cannot });
+    subscribe(transport, 'a');
+    await until(() => asked('subscribe').length === 1 && end !== undefined);
+    expect([end, asked('subscribe')]).toMatchObject([[], [{ payload: { query: 'a' } }]]);
+  });
+
   test('answers pings with their payload', async () => {
     subscribe(transport, 'a');
     await until(() => asked('subscribe').length === 1);

@@ -171,7 +171,17 @@ export function createWsTransport(
 
   function send(on: WebSocket, id: string, upstream: Upstream): void {
     upstream.sentOn = on;
-    on.send(JSON.stringify({ id, type: 'subscribe', payload: upstream.payload() }));
+    let message: string;
+    try {
+      message = JSON.stringify({ id, type: 'subscribe', payload: upstream.payload() });
+    } catch (error) {
+      // After a reconnect there is nobody to catch it, and the others are to be subscribed too.
+      log.error({ err: error, subgraph: subgraph.name }, 'a subscription could not be sent to the subgraph');
+      upstreams.delete(id);
+      queueMicrotask(() => upstream.sink.error([]));
+      return;
+    }
+    on.send(message);
   }
 
   function lost(which: WebSocket, error: unknown): void {
