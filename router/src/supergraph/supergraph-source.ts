@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 /** Where a supergraph comes from. */
 export interface SupergraphSource {
-  /** What people are told; of a URL without its query, which may hold a key. */
+  /** What people are told; of a URL without its query and user, which may hold a key. */
   readonly name: string;
   /** The path of a file; null for a URL. */
   readonly file: string | null;
@@ -43,10 +43,15 @@ function fileSource(file: string): SupergraphSource {
 function urlSource(url: string, { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES }: UrlSourceOptions): SupergraphSource {
   const changed = contentFilter();
   let etag: string | null = null;
+  const address = URL.parse(url);
   return {
-    name: url.split('?', 1)[0] ?? url,
+    name: address === null ? url : address.origin + address.pathname,
     file: null,
     async read() {
+      // What fetch says of it would show the password.
+      if (address === null || address.username !== '' || address.password !== '') {
+        throw new Error('It is no URL, or one with a user or a password in it.');
+      }
       const response = await fetch(url, {
         headers: { accept: 'text/plain, */*;q=0.1', ...(etag === null ? {} : { 'if-none-match': etag }) },
         signal: AbortSignal.timeout(timeoutMs),

@@ -160,3 +160,10 @@ describe('a URL', () => {
     await closed.promise;
   });
 });
+
+test('a password in the URL is not told to anybody', async () => {
+  const source = supergraphSource('http://somebody:hunter2@127.0.0.1:9/supergraph?key=hunter3');
+  const error = await source.read().catch((failure: unknown) => failure);
+  expect(`${source.name} ${String(error)}`).toMatch(/^http:\/\/127\.0\.0\.1:9\/supergraph Error: /);
+  expect(String(error)).not.toContain('hunter');
+});
