@@ -106,6 +106,8 @@ interface Collected {
 interface Collection {
   fields: Map<string, Collected>;
   deferred: Map<string, { label: string | undefined; sets: Selections[] }>;
+  /** What fragments have brought already: where they are spread again they bring nothing new. */
+  seen: Record<'allowed' | 'denied', Set<SelectionSetNode>>;
 }
 
 const ROOTS = [OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION];
@@ -141,8 +143,12 @@ export function compileShape(options: ShapeOptions): ObjectShape {
         if (fragment === undefined || !applies(schema, fragment.typeCondition?.name.value, type)) continue;
         const inner = { set: fragment.selectionSet, denied };
         const later = options.deferLabelOf(selection);
-        if (later === null) collect(type, [inner], into);
-        else {
+        if (later === null) {
+          const seen = into.seen[denied ? 'denied' : 'allowed'];
+          if (seen.has(inner.set)) continue;
+          seen.add(inner.set);
+          collect(type, [inner], into);
+        } else {
           const part = into.deferred.get(later.planLabel);
           if (part === undefined) into.deferred.set(later.planLabel, { label: later.label, sets: [inner] });
           else part.sets.push(inner);
@@ -156,7 +162,8 @@ export function compileShape(options: ShapeOptions): ObjectShape {
     type: GraphQLObjectType | GraphQLInterfaceType,
     selections: readonly Selections[],
   ): FieldsShape => {
-    const collection = collect(type, selections, { fields: new Map(), deferred: new Map() });
+    const seen = { allowed: new Set<SelectionSetNode>(), denied: new Set<SelectionSetNode>() };
+    const collection = collect(type, selections, { fields: new Map(), deferred: new Map(), seen });
     return {
       fields: [...collection.fields].flatMap(([name, collected]) => compileField(type, name, collected) ?? []),
       deferred: [...collection.deferred].map(([planLabel, { label, sets }]) => {
