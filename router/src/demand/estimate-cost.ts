@@ -66,7 +66,8 @@ function selectionCost(
   sized: Sized | null,
 ): number {
   const fields = new Map<string, { parent: GraphQLCompositeType; nodes: FieldNode[] }>();
-  for (const set of sets) collect(input, parent, set, fields);
+  const spread = new Set<string>();
+  for (const set of sets) collect(input, parent, set, { fields, spread });
   let cost = 0;
   for (const { parent: owner, nodes } of fields.values()) cost += fieldCost(input, owner, nodes, sized);
   return cost;
@@ -116,19 +117,27 @@ function collect(
   input: CostInput,
   parent: GraphQLCompositeType,
   set: SelectionSetNode,
-  into: Map<string, { parent: GraphQLCompositeType; nodes: FieldNode[] }>,
+  into: {
+    fields: Map<string, { parent: GraphQLCompositeType; nodes: FieldNode[] }>;
+    /** Fragments that are in already: spread again they bring nothing new. */
+    spread: Set<string>;
+  },
 ): void {
   for (const selection of set.selections) {
     if (isSkipped(selection, input.variables)) continue;
     if (selection.kind === Kind.FIELD) {
       const key = `${parent.name}.${selection.alias?.value ?? selection.name.value}`;
-      const entry = into.get(key);
-      if (entry === undefined) into.set(key, { parent, nodes: [selection] });
+      const entry = into.fields.get(key);
+      if (entry === undefined) into.fields.set(key, { parent, nodes: [selection] });
       else entry.nodes.push(selection);
       continue;
     }
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : input.fragments.get(selection.name.value);
     if (fragment === undefined) continue;
+    if (selection.kind === Kind.FRAGMENT_SPREAD) {
+      if (into.spread.has(selection.name.value)) continue;
+      into.spread.add(selection.name.value);
+    }
     const condition = fragment.typeCondition?.name.value;
     const type = condition === undefined ? parent : compositeType(input.schema, condition);
     if (type !== null) collect(input, type, fragment.selectionSet, into);

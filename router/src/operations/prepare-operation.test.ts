@@ -110,3 +110,19 @@ test('fragments on each of many types are refused before they multiply', async (
   const query = `{ item { ${'... on Aside { next { '.repeat(depth)} stars ${'} }'.repeat(depth)} } }`;
   await expect(prepare({ query }, NOBODY)).rejects.toThrow('fragments written out');
 });
+
+test('a fragment costs what it is, however often it is spread', async () => {
+  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
+    limits: GENEROUS_LIMITS,
+    cost: { maximum: 100, defaultListSize: 10 },
+    mayIntrospect: () => true,
+  });
+  const length = 2_000;
+  const chain = Array.from({ length }, (_, i) => `fragment F${i} on Person { ...F${i + 1} }`).join(' ');
+  const query = `{ person(id: "p1") { ${'...F0 '.repeat(20_000)} } } ${chain} fragment F${length} on Person { favourite { label } }`;
+  const started = performance.now();
+  const { estimatedCost, executable } = await prepare({ query }, NOBODY);
+  expect(estimatedCost).toBe(2);
+  expect(executable.shapeFor({}).fieldsOf('Query')?.fields).toHaveLength(1);
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
