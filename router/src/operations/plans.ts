@@ -7,6 +7,7 @@ import { createDocumentCache } from './document-cache.ts';
 import { planOperation } from './plan-operation.ts';
 import { planningDocument } from './planning-document.ts';
 import type { SourceOf } from './planning-document.ts';
+import { refusal } from './refusal.ts';
 
 export interface Plans {
   /** @throws OperationRefused */
@@ -20,6 +21,9 @@ export interface PlansOptions {
 
 /** Told whether a plan was there. */
 export type OnPlan = (outcome: 'hit' | 'miss') => void;
+
+/** They are made one after the other: who would wait longer than clients do is told at once. */
+const MAX_WAITING = 500;
 
 const NOTHING_TO_FETCH: CompiledPlan = { step: null, primary: null };
 
@@ -43,6 +47,9 @@ export function createPlans(supergraph: LoadedSupergraph, { sourceOf, cacheSize 
       if (known !== undefined) return known;
       let planning = plannings.get(key);
       if (planning === undefined) {
+        if (plannings.size >= MAX_WAITING) {
+          throw refusal('SERVICE_UNAVAILABLE', `${MAX_WAITING} other operations wait to be planned: try again.`);
+        }
         planning = plan(document, overrides)
           .then((compiled) => {
             plans.set(key, compiled);

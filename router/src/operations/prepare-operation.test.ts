@@ -5,6 +5,7 @@ import { loadSupergraph } from '../supergraph/load-supergraph.ts';
 import { compose } from '../testing/compose.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
+import { codesOf } from '../testing/test-router.ts';
 import { createPrepare } from './prepare-operation.ts';
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@interfaceObject"])`;
@@ -125,4 +126,21 @@ test('a fragment costs what it is, however often it is spread', async () => {
   expect(estimatedCost).toBe(2);
   expect(executable.shapeFor({}).fieldsOf('Query')?.fields).toHaveLength(1);
   expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test('operations that nobody has planned yet do not wait in a line without an end', async () => {
+  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
+    limits: GENEROUS_LIMITS,
+    cost: null,
+    mayIntrospect: () => true,
+  });
+  const asked = Array.from({ length: 600 }, (_, index) =>
+    prepare({ query: `{ person(id: "${index}") { name } }` }, NOBODY),
+  );
+  const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(100);
+  for (const { reason } of refused.filter((each) => each.status === 'rejected')) {
+    expect(codesOf(reason)).toEqual(['SERVICE_UNAVAILABLE']);
+  }
+  await expect(prepare({ query: '{ person(id: "599") { name } }' }, NOBODY)).resolves.toBeDefined();
 });
