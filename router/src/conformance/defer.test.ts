@@ -33,6 +33,14 @@ describe('@defer', () => {
     expect(await expectSameInTheEnd(query)).toBeGreaterThan(1);
   });
 
+  test.each([
+    '{ reviews { ... @defer { author { bio } } mark } }',
+    '{ shelves { ... on Stocked @defer { ... on Product @defer { stars } } stars } }',
+    '{ stocked { ... on Product @defer { ... on Hit @defer { ... on Book @defer { pages } ... on Stocked @defer { __typename } } } } }',
+  ])('may be delivered at once where the planner cannot defer it: %s', async (query) => {
+    await expectSameInTheEnd(query);
+  });
+
   test('by a variable', async () => {
     const query = 'query ($d: Boolean!) { me { name ... @defer(if: $d) { bio orders { paid } } } }';
     expect(await expectSameInTheEnd(query, { d: true })).toBeGreaterThan(1);

@@ -25,6 +25,7 @@ import type {
 } from 'graphql';
 import { compositeType, fieldOf } from '../auth/filter-operation.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
+import { atOnce } from '../supergraph/at-once.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import type { PlannedNames } from '../supergraph/planned-names.ts';
 import { decided } from './decided.ts';
@@ -149,9 +150,10 @@ export function planningDocument(
     }
     if (names.interfaceObjects.has(parent.name) && isAside(schema, parent, type)) {
       const { directives = [] } = selection;
-      const selections = commonTypes(schema, parent, type).map((common) => {
-        return narrow({ ...selection, directives: [] }, definition, common);
-      });
+      const common = commonTypes(schema, parent, type);
+      // What is deferred is known by its label, which cannot be that of several: the server may also not defer it.
+      const once = common.length > 1 ? atOnce(definition) : definition;
+      const selections = common.map((each) => narrow({ ...selection, directives: [] }, once, each));
       return { kind: Kind.INLINE_FRAGMENT, directives, selectionSet: { kind: Kind.SELECTION_SET, selections } };
     }
     if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;

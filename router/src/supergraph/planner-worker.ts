@@ -4,9 +4,11 @@ import { parentPort } from 'node:worker_threads';
 import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import type { Schema } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
+import type { QueryPlan } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, validateSchema } from 'graphql';
 import type { DocumentNode } from 'graphql';
 import { z } from 'zod';
+import { atOnce } from './at-once.ts';
 import { readEntityKeys } from './entity-keys.ts';
 import { keepingRequirements } from './keep-requirements.ts';
 import type { Planning } from './keep-requirements.ts';
@@ -127,8 +129,20 @@ function namesOf(types: readonly { name: string }[]): Set<string> {
 function plan(id: string, { document, overrides }: { document: string; overrides: readonly string[] }): string {
   const loaded = supergraphs.get(id);
   if (loaded === undefined) throw new Error(`The supergraph ${id} is not loaded.`);
-  const made = loaded.planOperation(parse(document, { noLocation: true }), overrides);
+  const made = planned(loaded.planOperation, parse(document, { noLocation: true }), overrides);
   return JSON.stringify(loaded.variants === null ? made : runnablePlan(made, loaded.variants));
+}
+
+/** The planner gives up on some operations only because of what they defer. */
+function planned(planOperation: Planning, document: DocumentNode, overrides: readonly string[]): QueryPlan {
+  try {
+    return planOperation(document, overrides);
+  } catch (error) {
+    const plain = atOnce(document);
+    const { kind } = errorOf(error);
+    if (plain === document || kind === 'limit' || kind === 'unsupported') throw error;
+    return planOperation(plain, overrides);
+  }
 }
 
 function errorOf(error: unknown): PlannerErrorReply {
