@@ -25,7 +25,9 @@ export interface SocketServer {
 
 const SUBPROTOCOL = 'graphql-transport-ws';
 const CLOSE_DEADLINE_MS = 5_000;
+/** Each socket is looked at once in this time, a slice of them at once. */
 const SWEEP_MS = 1_000;
+const SLICES = 10;
 /** Below this an operation need not wait for the kernel to take its message. */
 const EASY_BYTES = 64 * 1024;
 /** A close frame has 125 bytes, two of which are the code. */
@@ -94,15 +96,16 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   });
 
   const sweepMs = Math.min(SWEEP_MS, keepAliveMs, slowClient.ms);
-  const turns = Math.max(1, Math.round(keepAliveMs / sweepMs));
+  const turns = SLICES * Math.max(1, Math.round(keepAliveMs / sweepMs));
+  const slices = Array.from({ length: SLICES }, () => new Set<ClientSocket>());
   let turn = 0;
   let next = 0;
 
-  /** Pings a part of the sockets in turn: all at once would hold up everybody's events. */
+  /** Looks after a slice of the sockets and pings a part of it: all at once would hold up everybody's events. */
   function sweep(): void {
     turn = (turn + 1) % turns;
     const now = performance.now();
-    for (const socket of wss.clients) {
+    for (const socket of slices[turn % SLICES] ?? []) {
       if (socket.closingSince !== null) {
         if (now - socket.closingSince > CLOSE_DEADLINE_MS) socket.terminate();
       } else if (isSlow(socket, now)) {
@@ -130,20 +133,23 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   }
   function onClose(this: WebSocket): void {
     onSockets(-1);
-    if (this instanceof ClientSocket) this.connection?.ended();
+    if (!(this instanceof ClientSocket)) return;
+    slices[this.turn % SLICES]?.delete(this);
+    this.connection?.ended();
   }
 
   function accept(socket: ClientSocket, req: IncomingMessage): void {
     onSockets(1);
     socket.on('error', onError);
     socket.on('close', onClose);
+    socket.turn = next;
+    next = (next + 1) % turns;
+    slices[socket.turn % SLICES]?.add(socket);
     if (socket.protocol !== SUBPROTOCOL) {
       socket.tell(CLOSE_CODES.subprotocolNotAcceptable, 'Subprotocol not acceptable');
       return;
     }
     socket.slowBytes = slowClient.bytes;
-    socket.turn = next;
-    next = (next + 1) % turns;
     socket.connection = new Connection(socket, handler, {
       headers: headersToKeep(req.headers),
       requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
@@ -152,7 +158,7 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     socket.on('pong', onPong);
   }
 
-  const sweeping = setInterval(sweep, sweepMs).unref();
+  const sweeping = setInterval(sweep, sweepMs / SLICES).unref();
 
   return {
     upgrade(req, socket, head) {
