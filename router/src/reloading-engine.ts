@@ -8,6 +8,7 @@ import { createOpenSubscriptions } from './subscriptions/open-subscriptions.ts';
 import type { Destination } from './subscriptions/open-subscriptions.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
 import { supergraphId } from './supergraph/planner-thread.ts';
+import { watchStream } from './subscriptions/watch-stream.ts';
 
 /** What runs the operations of one supergraph. */
 export interface Generation {
@@ -153,7 +154,7 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
         const outcome = await generation.engine.execute(prepared, session);
         if (outcome.incremental === undefined) return outcome;
         goesOn = true;
-        return { ...outcome, incremental: withEnd(outcome.incremental, leave) };
+        return { ...outcome, incremental: watchStream(outcome.incremental, { onEnd: leave }) };
       } finally {
         if (!goesOn) leave();
       }
@@ -174,7 +175,7 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       const ended = subscriptions.add({ request: { ...request, query }, session, subscription, on: generation });
       // The supergraph was replaced between preparation and now.
       if (generation !== current) reloading = reloading.then(() => subscriptions.moveTo(current));
-      return withEnd(subscription, ended);
+      return watchStream(subscription, { onEnd: ended });
     },
     reload(text) {
       const swapped = reloading.then(() => swap(text));
@@ -198,36 +199,4 @@ async function warm({ prepare }: Generation, operations: readonly HotOperation[]
       () => undefined,
     );
   }
-}
-
-/** The same stream, and a word when it has ended. */
-function withEnd<T>(
-  stream: AsyncIterableIterator<T, undefined>,
-  onEnd: () => void,
-): AsyncIterableIterator<T, undefined> {
-  let open = true;
-  const ended = () => {
-    if (open) onEnd();
-    open = false;
-  };
-  return {
-    async next() {
-      try {
-        const result = await stream.next();
-        if (result.done === true) ended();
-        return result;
-      } catch (error) {
-        ended();
-        throw error;
-      }
-    },
-    async return() {
-      ended();
-      await stream.return?.();
-      return { value: undefined, done: true };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

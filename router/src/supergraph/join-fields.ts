@@ -1,7 +1,7 @@
 import { Kind, parse, visit } from 'graphql';
 import type { DirectiveNode, DocumentNode, SelectionSetNode, ValueNode } from 'graphql';
 
-/* What composition writes on the fields of a supergraph: https://specs.apollo.dev/join/v0.5 */
+/* What composition writes on the types and fields of a supergraph: https://specs.apollo.dev/join/v0.5 */
 
 /** What a `@join__field` requires. Null for one that requires nothing, and for any other directive. */
 export function requiredSet(directive: DirectiveNode): SelectionSetNode | null {
@@ -40,6 +40,12 @@ export function addNames(set: SelectionSetNode | null, names: Set<string>): void
 export function graphOf(directive: DirectiveNode): string | null {
   const graph = argumentOf(directive, 'graph');
   return graph?.kind === Kind.ENUM ? graph.value : null;
+}
+
+/** Whether a `@join__type` is of a key by which its subgraph resolves nothing. */
+export function isUnresolvable(directive: DirectiveNode): boolean {
+  const resolvable = argumentOf(directive, 'resolvable');
+  return directive.name.value === 'join__type' && resolvable?.kind === Kind.BOOLEAN && !resolvable.value;
 }
 
 export function argumentOf(directive: DirectiveNode, name: string): ValueNode | undefined {

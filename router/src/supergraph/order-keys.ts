@@ -1,5 +1,6 @@
-import { Kind, visit } from 'graphql';
+import { visit } from 'graphql';
 import type { ConstDirectiveNode, DocumentNode } from 'graphql';
+import { isUnresolvable } from './join-fields.ts';
 
 /**
  * The supergraph with the keys of each type in another order: those by which a subgraph resolves entities come first.
@@ -11,13 +12,4 @@ export function orderKeys(document: DocumentNode): DocumentNode {
     directives: type.directives?.toSorted((a, b) => Number(isUnresolvable(a)) - Number(isUnresolvable(b))),
   });
   return visit(document, { ObjectTypeDefinition: ordered, InterfaceTypeDefinition: ordered });
-}
-
-function isUnresolvable({ name, arguments: args = [] }: ConstDirectiveNode): boolean {
-  return (
-    name.value === 'join__type' &&
-    args.some((argument) => {
-      return argument.name.value === 'resolvable' && argument.value.kind === Kind.BOOLEAN && !argument.value.value;
-    })
-  );
 }
