@@ -8,7 +8,7 @@ import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
 import type { RouterMetrics } from './metrics.ts';
-import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import type { DocumentRequest, OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
 import { OperationRefused, refusal } from './operations/refusal.ts';
 import type { ConnectionLease } from './subgraphs/connections.ts';
 import type { PropagateHeaders } from './subgraphs/propagate-headers.ts';
@@ -18,6 +18,7 @@ import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream, Subscription, SubscriptionTarget } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
+import type { ClientIdentity } from './transports/client-identity.ts';
 
 /** One request of one caller, whatever brought it. */
 export interface Session {
@@ -28,6 +29,10 @@ export interface Session {
   headers?: IncomingHttpHeaders | undefined;
   /** The client reads what is delivered later; default false: everything comes at once. */
   incremental?: boolean;
+  transport: 'http' | 'ws';
+  /** What callers without a token are told apart by; null where it is not known. */
+  address: string | null;
+  client: ClientIdentity;
 }
 
 /** What the transports run operations on. */
@@ -41,8 +46,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** What stands between the transports and the engine that runs operations: an engine around an engine. */
+export type Policy = (next: Engine) => Engine;
+
 /** An {@link Engine} on one supergraph. */
-export interface SupergraphEngine extends Omit<Engine, 'subscribe'> {
+export interface SupergraphEngine extends Omit<Engine, 'prepare' | 'subscribe'> {
+  /** @throws OperationRefused */
+  prepare(request: DocumentRequest, session: Session): Promise<PreparedOperation>;
   /** `onLeft` is called when nothing of the subscription runs here any more. */
   subscribe(
     prepared: PreparedOperation,

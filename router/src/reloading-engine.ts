@@ -3,7 +3,9 @@ import { accessKey, principalOfAccess } from './auth/access.ts';
 import type { Engine, SupergraphEngine } from './engine.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { HotOperation, HotOperations } from './operations/hot-operations.ts';
-import type { OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import type { DocumentRequest, OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
+import { refusal } from './operations/refusal.ts';
+import type { OperationRefused } from './operations/refusal.ts';
 import { createOpenSubscriptions } from './subscriptions/open-subscriptions.ts';
 import type { Destination } from './subscriptions/open-subscriptions.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
@@ -45,7 +47,7 @@ interface Running extends Generation, Destination {
 /** Where a prepared operation comes from. */
 interface Origin {
   generation: Running;
-  request: OperationRequest;
+  request: DocumentRequest;
 }
 
 const WARM_OPERATIONS = 100;
@@ -128,7 +130,9 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
   }
 
   return {
-    async prepare(request, session) {
+    async prepare({ query, operationName, variables, extensions }, session) {
+      if (query === undefined) throw noDocument(extensions);
+      const request = { query, operationName, variables };
       const generation = current;
       const leave = generation.hold();
       try {
@@ -187,6 +191,12 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       await Promise.all([...generations].map(end));
     },
   };
+}
+
+function noDocument(extensions: OperationRequest['extensions']): OperationRefused {
+  return extensions?.['persistedQuery'] === undefined
+    ? refusal('BAD_REQUEST', '"query" is missing.', {}, { status: 400 })
+    : refusal('PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported');
 }
 
 /** One after the other: between two of them the planner has time for those who wait. */

@@ -7,6 +7,7 @@ import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
 import type { Principal } from './auth/principal.ts';
 import { createEngine } from './engine.ts';
+import type { Engine, Policy } from './engine.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouterMetrics } from './metrics.ts';
@@ -137,8 +138,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
   });
+  /** The outermost first: limits, documents, demand. One that is off is not among them. */
+  const policies: Policy[] = [];
+  const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
   const http = createHttpHandler({
-    engine,
+    engine: guarded,
     authenticate,
     log,
     metrics,
@@ -150,7 +154,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     slowMs: slowClient.ms,
   });
   const ws = createWsHandler({
-    engine,
+    engine: guarded,
     authenticate,
     log,
     metrics,

@@ -28,6 +28,10 @@ export interface ExecutionOutcome {
   errors?: GraphQLError[];
   /** With `@defer`: what follows, in order; absent otherwise. `return()` ends it early. */
   incremental?: AsyncIterableIterator<IncrementalUpdate, undefined>;
+  /** Of the response. */
+  extensions?: Readonly<Record<string, unknown>>;
+  /** Of the response over HTTP. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** Executes a query or a mutation. A subgraph that is down nulls its fields, with an error at each, and nothing else. */

@@ -28,9 +28,16 @@ import { refusal, refusalOf } from './refusal.ts';
 
 /** What a client sends, by whatever transport; its shape has been checked, nothing else. */
 export interface OperationRequest {
-  query: string;
+  /** Absent where the extensions name a document that is known. */
+  query?: string | undefined;
   operationName?: string | null | undefined;
   variables?: Readonly<Record<string, unknown>> | null | undefined;
+  extensions?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** A request whose document is at hand. */
+export interface DocumentRequest extends Omit<OperationRequest, 'extensions'> {
+  query: string;
 }
 
 /** Ready to be executed for one principal and one set of variables. */
@@ -64,13 +71,13 @@ export interface PrepareContext {
 
 export interface Prepare {
   /** @throws OperationRefused */
-  (request: OperationRequest, context: PrepareContext): Promise<PreparedOperation>;
+  (request: DocumentRequest, context: PrepareContext): Promise<PreparedOperation>;
   /**
    * Does beforehand what does not depend on variables, so that the first who asks finds it done.
    *
    * @throws OperationRefused
    */
-  warm(request: Pick<OperationRequest, 'query' | 'operationName'>, context: PrepareContext): Promise<void>;
+  warm(request: Pick<DocumentRequest, 'query' | 'operationName'>, context: PrepareContext): Promise<void>;
 }
 
 /** What is known of an operation for everybody who may see the same of it, whatever the variables. */
@@ -145,7 +152,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     );
   }
 
-  async function prepare(request: OperationRequest, context: PrepareContext): Promise<PreparedOperation> {
+  async function prepare(request: DocumentRequest, context: PrepareContext): Promise<PreparedOperation> {
     const mayIntrospect = options.mayIntrospect(context.principal);
     const parsed = parse(request.query, mayIntrospect);
     const operation = selectOperation(parsed, request.operationName);
@@ -176,13 +183,13 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     return { operation: recipe.operation, executable, variables, coercedVariables, estimatedCost };
   }
 
-  async function warm({ query, operationName }: OperationRequest, context: PrepareContext): Promise<void> {
+  async function warm({ query, operationName }: DocumentRequest, context: PrepareContext): Promise<void> {
     const parsed = parse(query, options.mayIntrospect(context.principal));
     const recipe = recipeOf(parsed, selectOperation(parsed, operationName), {}, context);
     await executableOf(recipe, () => undefined);
   }
 
-  const guarded = async (request: OperationRequest, context: PrepareContext) => {
+  const guarded = async (request: DocumentRequest, context: PrepareContext) => {
     try {
       return await prepare(request, context);
     } catch (error) {

@@ -7,17 +7,33 @@ import { GraphQLError } from 'graphql';
  */
 export class OperationRefused extends Error {
   readonly errors: readonly GraphQLError[];
+  readonly response: RefusalResponse;
 
-  constructor(errors: readonly GraphQLError[]) {
+  constructor(errors: readonly GraphQLError[], response: RefusalResponse = {}) {
     super(errors[0]?.message ?? 'The operation was refused.');
     this.name = 'OperationRefused';
     this.errors = errors;
+    this.response = response;
   }
 }
 
+/** What a response says beside the errors. */
+export interface RefusalResponse {
+  /** Of HTTP, whatever the media type; for what concerns the request rather than its document. */
+  status?: number;
+  headers?: Readonly<Record<string, string>>;
+  /** Of the response, not of an error. */
+  extensions?: Readonly<Record<string, unknown>>;
+}
+
 /** An {@link OperationRefused} with one error; the extensions are public and stand beside the code. */
-export function refusal(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}): OperationRefused {
-  return new OperationRefused([new GraphQLError(message, { extensions: { code, ...extensions } })]);
+export function refusal(
+  code: ErrorCode,
+  message: string,
+  extensions: Record<string, unknown> = {},
+  response: RefusalResponse = {},
+): OperationRefused {
+  return new OperationRefused([new GraphQLError(message, { extensions: { code, ...extensions } })], response);
 }
 
 /** The same errors with a code each, for errors of graphql-js that carry none. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { Logger } from '@timbre/platform/logger';
 import type { Session, SupergraphEngine } from '../engine.ts';
 import type { RouterMetrics } from '../metrics.ts';
-import type { OperationRequest, Prepare } from '../operations/prepare-operation.ts';
+import type { DocumentRequest, Prepare } from '../operations/prepare-operation.ts';
 import { OperationRefused } from '../operations/refusal.ts';
 import type { Subscription } from './subscribe-operation.ts';
 
@@ -15,7 +15,7 @@ export interface Destination {
 }
 
 export interface OpenSubscription {
-  request: OperationRequest;
+  request: DocumentRequest;
   session: Session;
   subscription: Subscription;
   /** What it was prepared on last. */

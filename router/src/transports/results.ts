@@ -13,6 +13,7 @@ export type Result = CompleteResult | IncrementalUpdate;
 type CompleteResult = {
   errors?: readonly GraphQLError[];
   data?: Record<string, unknown> | null;
+  extensions?: Readonly<Record<string, unknown>>;
   hasNext?: boolean;
 };
 
@@ -28,14 +29,14 @@ export type ResultStream = AsyncIterableIterator<Result, undefined>;
 export async function startOperation(
   prepared: PreparedOperation,
   session: Session,
-  { engine, metrics, transport }: { engine: Engine; metrics: RouterMetrics; transport: string },
+  { engine, metrics }: { engine: Engine; metrics: RouterMetrics },
 ): Promise<ResultStream> {
   const { operation } = prepared.operation;
   if (operation === OperationTypeNode.SUBSCRIPTION) {
     const stream = await engine.subscribe(prepared, session);
     return isAsyncIterable(stream) ? observed(stream, metrics) : resultsOf(stream);
   }
-  const stop = metrics.operationDuration.startTimer({ transport, operation });
+  const stop = metrics.operationDuration.startTimer({ transport: session.transport, operation });
   const outcome = await engine.execute(prepared, session);
   stop({ outcome: outcome.errors === undefined ? 'ok' : 'errors' });
   return resultsOf(outcome);
@@ -45,11 +46,13 @@ export async function startOperation(
 export function resultsOf({
   errors,
   data,
+  extensions,
   incremental,
 }: CompleteResult & Pick<ExecutionOutcome, 'incremental'>): ResultStream {
   let first: CompleteResult | null = {
     ...(errors === undefined ? {} : { errors }),
     ...(data === undefined ? {} : { data }),
+    ...(extensions === undefined ? {} : { extensions }),
     ...(incremental === undefined ? {} : { hasNext: true }),
   };
   return {

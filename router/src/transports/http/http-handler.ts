@@ -15,6 +15,7 @@ import { applyCors } from './cors.ts';
 import type { CorsOptions } from './cors.ts';
 import { preventCsrf } from './csrf.ts';
 import { HttpRefusal } from './http-refusal.ts';
+import { clientIdentityOf } from '../client-identity.ts';
 import { resultsOf, startOperation } from '../results.ts';
 import type { ResultStream } from '../results.ts';
 import { GRAPHQL_RESPONSE, JSON_TYPE, negotiate, prefersHtml } from './media-types.ts';
@@ -108,7 +109,15 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
   res.once('close', () => {
     if (!res.writableFinished) gone.abort();
   });
-  const session = { principal, requestId, headers: req.headers, incremental: accepted.results !== null };
+  const session = {
+    principal,
+    requestId,
+    headers: req.headers,
+    incremental: accepted.results !== null,
+    transport: 'http' as const,
+    address: req.socket.remoteAddress ?? null,
+    client: clientIdentityOf(req.headers),
+  };
   const stream = (type: StreamType, results: ResultStream) =>
     streamResults(res, results, {
       format: STREAM_FORMATS[type],
@@ -129,10 +138,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
     }
     if (operation === OperationTypeNode.SUBSCRIPTION) {
       if (accepted.subscription === null) throw subscriptionNeedsStream();
-      await stream(
-        accepted.subscription,
-        await startOperation(prepared, session, { engine, metrics, transport: 'http' }),
-      );
+      await stream(accepted.subscription, await startOperation(prepared, session, { engine, metrics }));
       return;
     }
     if (accepted.single === null && accepted.results === null) throw notAcceptable();
@@ -141,22 +147,26 @@ async function answer(req: IncomingMessage, res: ServerResponse, exchange: Excha
       prepared,
       operation === OperationTypeNode.QUERY ? { ...session, signal: gone.signal } : session,
     );
+    if (outcome.headers !== undefined) Object.assign(head, outcome.headers);
     const seconds = count(operation, outcome.errors === undefined ? 'ok' : 'errors');
     log.debug({ requestId, operation, name: prepared.operation.name?.value, seconds }, 'answered');
     if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
       await stream(accepted.results, resultsOf(outcome));
       return;
     }
-    const { errors, data } = outcome;
-    send(res, 200, head, accepted.single ?? JSON_TYPE, errors === undefined ? { data } : { errors, data });
+    const { errors, data, extensions } = outcome;
+    const body = errors === undefined ? { data, extensions } : { errors, data, extensions };
+    send(res, 200, head, accepted.single ?? JSON_TYPE, body);
   } catch (error) {
     count('unknown', 'refused');
     if (!(error instanceof OperationRefused)) throw error;
-    const { errors } = error;
+    const { errors, response } = error;
+    const body = response.extensions === undefined ? { errors } : { errors, extensions: response.extensions };
     const type = accepted.single;
     // Without data: 200 for those who know only application/json, an honest status for the others.
-    if (type !== null) send(res, type === JSON_TYPE ? 200 : 400, head, type, { errors });
-    else await stream(accepted.results ?? accepted.subscription ?? 'sse', resultsOf({ errors }));
+    const status = response.status ?? (type === JSON_TYPE ? 200 : 400);
+    if (type !== null) send(res, status, { ...head, ...response.headers }, type, body);
+    else await stream(accepted.results ?? accepted.subscription ?? 'sse', resultsOf(body));
   }
 }
 

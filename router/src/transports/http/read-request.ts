@@ -57,12 +57,13 @@ function checkParameters(value: unknown): OperationRequest {
     throw new HttpRefusal(400, 'BAD_REQUEST', 'The request must be a JSON object with a "query".');
   }
   const { query, operationName, variables, extensions } = value;
-  if (query === undefined || query === null) throw malformed('"query" is missing.');
-  if (typeof query !== 'string') throw malformed('"query" must be a string.');
+  if (!isTextOrNothing(query)) throw malformed('"query" must be a string.');
   if (!isTextOrNothing(operationName)) throw malformed('"operationName" must be a string.');
   if (!isRecordOrNothing(variables)) throw malformed('"variables" must be an object.');
   if (!isRecordOrNothing(extensions)) throw malformed('"extensions" must be an object.');
-  return { query, operationName, variables };
+  if (typeof query === 'string') return { query, operationName, variables, extensions };
+  if (extensions?.['persistedQuery'] === undefined) throw malformed('"query" is missing.');
+  return { operationName, variables, extensions };
 }
 
 const isTextOrNothing = (value: unknown): value is string | null | undefined =>

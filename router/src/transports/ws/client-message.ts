@@ -36,13 +36,18 @@ export function parseClientMessage(text: string): ClientMessage | string {
 
 function parseSubscribe(id: string, payload: Readonly<Record<string, unknown>>): ClientMessage | string {
   const { query, operationName, variables, extensions } = payload;
-  if (typeof query !== 'string') return 'The query of subscribe is not a string';
   if (!isRecordOrNothing(variables)) return 'The variables of subscribe are not an object';
   if (!isRecordOrNothing(extensions)) return 'The extensions of subscribe are not an object';
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') {
     return 'The operationName of subscribe is not a string';
   }
-  return { type: 'subscribe', id, payload: { query, operationName, variables } };
+  if (typeof query === 'string') {
+    return { type: 'subscribe', id, payload: { query, operationName, variables, extensions } };
+  }
+  if ((query ?? null) !== null || extensions?.['persistedQuery'] === undefined) {
+    return 'The query of subscribe is not a string';
+  }
+  return { type: 'subscribe', id, payload: { operationName, variables, extensions } };
 }
 
 function isId(id: unknown): id is string {

@@ -48,6 +48,7 @@ export interface ConnectionHandler {
 /** What is kept of the upgrade. Not the whole request: it would live as long as the connection. */
 export interface Handshake {
   headers: IncomingHttpHeaders;
+  address: string | null;
   requestId: string;
 }
 
@@ -55,6 +56,7 @@ export interface Handshake {
 export interface Client {
   principal: Principal;
   headers: IncomingHttpHeaders;
+  address: string | null;
 }
 
 /** A connection that is not acknowledged: 4403 with the message as the reason. */
@@ -161,7 +163,8 @@ export class Connection {
     try {
       const principal = await this.#handler.connect(params, handshake);
       if (!this.#socket.isOpen()) return;
-      this.#client = { principal, headers: handshake.headers };
+      const { headers, address } = handshake;
+      this.#client = { principal, headers, address };
       void this.#socket.write('{"type":"connection_ack"}');
     } catch (error) {
       const reason = error instanceof ConnectionRefused ? error.message : this.#handler.onFailure(error).message;

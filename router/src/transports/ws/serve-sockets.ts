@@ -152,6 +152,7 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     socket.slowBytes = slowClient.bytes;
     socket.connection = new Connection(socket, handler, {
       headers: headersToKeep(req.headers),
+      address: req.socket.remoteAddress ?? null,
       requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
     });
     socket.on('message', onMessage);

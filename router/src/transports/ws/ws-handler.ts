@@ -6,6 +6,7 @@ import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
+import { clientIdentityOf } from '../client-identity.ts';
 import { startOperation } from '../results.ts';
 import { ConnectionRefused } from './connection.ts';
 import type { Handshake } from './connection.ts';
@@ -44,17 +45,25 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
     {
       initTimeoutMs: INIT_TIMEOUT_MS,
       connect,
-      async start(request, { principal, headers }, gone) {
+      async start(request, { principal, headers, address }, gone) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
             extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' },
           });
         }
-        const session = { principal, requestId: randomUUID(), headers, incremental: true };
+        const session = {
+          principal,
+          requestId: randomUUID(),
+          headers,
+          incremental: true,
+          transport: 'ws' as const,
+          address,
+          client: clientIdentityOf(headers),
+        };
         const prepared = await engine.prepare(request, session);
         // What a client that left has started to change is brought to its end.
         const abandoned = prepared.operation.operation === OperationTypeNode.QUERY ? { signal: gone() } : {};
-        return startOperation(prepared, { ...session, ...abandoned }, { engine, metrics, transport: 'ws' });
+        return startOperation(prepared, { ...session, ...abandoned }, { engine, metrics });
       },
       onFailure(error) {
         const requestId = randomUUID();
