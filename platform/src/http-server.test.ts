@@ -80,7 +80,7 @@ test('a client that resets the connection while it asks for an upgrade harms nob
   expect((await fetch(`${server.url}/livez`)).status).toBe(200);
 });
 
-test('draining, it accepts nobody, finishes what is in flight, then closes the rest', async () => {
+test('draining, it accepts nobody, ends what does not end by itself, and finishes what is in flight', async () => {
   const order: string[] = [];
   const started = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
@@ -103,12 +103,71 @@ test('draining, it accepts nobody, finishes what is in flight, then closes the r
   await started.promise;
   const closed = server.close().then(() => order.push('closed'));
   await expect(fetch(`${server.url}/livez`)).rejects.toThrow('fetch failed');
-  expect(order).toEqual([]);
+  expect(order).toEqual(['websockets']);
   finish.resolve();
   expect(await (await response).text()).toBe('done');
   await closed;
-  expect(order).toEqual(['answered', 'websockets', 'closed']);
+  expect(order).toEqual(['websockets', 'answered', 'closed']);
   agent.destroy();
+});
+
+test('told to close, it first takes requests as a lame duck, not ready and ending each connection', async () => {
+  const drained = Promise.withResolvers<void>();
+  const server = await start({ lameDuckMs: 300, onDrain: async () => drained.resolve() });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (path: string) =>
+    new Promise<{ status: number | undefined; connection: string | undefined; reused: boolean }>((resolve, reject) => {
+      const asking = get(`${server.url}${path}`, { agent }, (res) => {
+        const { statusCode: status, headers } = res;
+        res
+          .resume()
+          .once('end', () => resolve({ status, connection: headers.connection, reused: asking.reusedSocket }));
+      }).on('error', reject);
+    });
+  expect(await ask('/')).toMatchObject({ status: 200, connection: 'keep-alive' });
+  const closed = server.close();
+  expect(await ask('/readyz')).toEqual({ status: 503, connection: 'close', reused: true });
+  expect(await ask('/')).toEqual({ status: 200, connection: 'close', reused: false });
+  await drained.promise;
+  await expect(ask('/')).rejects.toThrow('ECONNREFUSED');
+  await closed;
+  agent.destroy();
+});
+
+test('more headers than it reads are 431, and what is not HTTP is 400', async () => {
+  const server = await start();
+  const say = async (text: string) => {
+    const client = connect(server.port, '127.0.0.1');
+    client.on('error', () => undefined).write(text);
+    let answer = '';
+    for await (const part of client) answer += String(part);
+    return answer.split('\r\n', 1)[0];
+  };
+  const head = 'GET / HTTP/1.1\r\nhost: x\r\n';
+  expect(await say(`${head}x: ${'a'.repeat(100_000)}\r\n\r\n`)).toContain(' 431 ');
+  expect(await say(`${head}${'x: y\r\n'.repeat(20_000)}\r\n`)).toContain(' 431 ');
+  for (const nonsense of [
+    'nonsense\r\n\r\n',
+    `${head}content-length: 1\r\ncontent-length: 2\r\n\r\nxx`,
+    `${head}content-length: -1\r\n\r\n`,
+    `${head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `${head}transfer-encoding: chunked, identity\r\n\r\n`,
+  ]) {
+    expect(await say(nonsense), nonsense).toContain(' 400 ');
+  }
+  expect((await fetch(`${server.url}/livez`)).status).toBe(200);
+});
+
+test('its own answers have the headers that it is given', async () => {
+  const server = await start({
+    headers: { 'x-content-type-options': 'nosniff' },
+    handler() {
+      throw new AppError('NOT_FOUND', 'Nothing here.');
+    },
+  });
+  for (const path of ['/livez', '/readyz', '/metrics', '/']) {
+    expect((await fetch(server.url + path)).headers.get('x-content-type-options'), path).toBe('nosniff');
+  }
 });
 
 test('a request that outlasts the deadline is cut', async () => {

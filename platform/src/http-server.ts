@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { within } from './deadline.ts';
 import { AppError, isAppError } from './errors.ts';
 import { sendError, sendJson } from './http-body.ts';
@@ -24,14 +25,24 @@ export interface HttpServerOptions {
   routeOf?: (req: IncomingMessage) => string;
   /** Who may read `/metrics`; default everybody who reaches the port. */
   metricsFor?: (req: IncomingMessage) => boolean;
-  /** Runs when the requests in flight have finished: close websockets here. */
+  /** Of the answers that are not the handler's: health, metrics, errors. Lower-case names. */
+  headers?: Readonly<Record<string, string>>;
+  /**
+   * For how long a server that is to close still takes connections, not ready any more: whoever shares requests out has
+   * to see that first. Default 0.
+   */
+  lameDuckMs?: number;
+  /** Runs when nothing new is taken any more, beside the requests in flight: end here what does not end by itself. */
   onDrain?: () => Promise<void>;
 }
 
 export interface HttpServer {
   port: number;
   url: string;
-  /** Stops accepting, lets requests in flight finish, and cuts those that outlast the deadline. */
+  /**
+   * Ready no more, it ends every connection with its next answer; after `lameDuckMs` it stops accepting, lets requests in
+   * flight finish, and cuts those that outlast the deadline.
+   */
   close(options?: { deadlineMs?: number }): Promise<void>;
 }
 
@@ -39,10 +50,15 @@ export interface HttpServer {
 const KEEP_ALIVE_MS = 75_000;
 const DRAIN_DEADLINE_MS = 20_000;
 const READY_DEADLINE_MS = 3_000;
+/** Requests that Node.js gave up reading, by its error code. */
+const CLIENT_ERRORS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
 
 /** An HTTP server with `/livez`, `/readyz` and `/metrics`, and a drain. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { log, metrics } = options;
+  const { log, metrics, headers = {}, lameDuckMs = 0 } = options;
   let draining = false;
   let inFlight = 0;
   let idle: (() => void) | undefined;
@@ -59,7 +75,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       inFlight -= 1;
       if (inFlight === 0) idle?.();
     });
-    answer(path, req, res).catch((error: unknown) => fail(res, error, log));
+    answer(path, req, res).catch((error: unknown) => fail(res, error, { log, headers }));
   });
   const { upgrade } = options;
   if (upgrade !== undefined) {
@@ -69,33 +85,35 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       upgrade(req, socket, head);
     });
   }
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable) return;
+    const status = CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   });
 
   async function answer(path: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (path === '/livez') return sendJson(res, 200, { status: 'alive' });
+    if (path === '/livez') return sendJson(res, 200, { status: 'alive' }, headers);
     if (path === '/readyz') return answerReady(res);
     if (path === '/metrics' && (options.metricsFor?.(req) ?? true)) {
       const text = await metrics.registry.metrics();
-      res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
+      res.writeHead(200, { ...headers, 'content-type': metrics.registry.contentType }).end(text);
       return undefined;
     }
     return options.handler(req, res);
   }
 
   async function answerReady(res: ServerResponse): Promise<void> {
-    if (draining) return sendJson(res, 503, { status: 'draining' });
+    if (draining) return sendJson(res, 503, { status: 'draining' }, headers);
     try {
       await within(
         READY_DEADLINE_MS,
         (async () => options.ready())(),
         () => new Error(`no answer within ${READY_DEADLINE_MS} ms`),
       );
-      return sendJson(res, 200, { status: 'ready' });
+      return sendJson(res, 200, { status: 'ready' }, headers);
     } catch (error) {
       log.warn({ err: error }, 'not ready');
-      return sendJson(res, 503, { status: 'not ready' });
+      return sendJson(res, 503, { status: 'not ready' }, headers);
     }
   }
 
@@ -111,6 +129,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     close({ deadlineMs = DRAIN_DEADLINE_MS } = {}) {
       closing ??= (async () => {
         draining = true;
+        // Nothing is closed under a request meanwhile: each connection ends with the next answer on it.
+        if (lameDuckMs > 0) await delay(lameDuckMs);
         const finished = new Promise<void>((resolve) => {
           idle = resolve;
           if (inFlight === 0) resolve();
@@ -125,8 +145,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
           log.warn({ inFlight }, 'drain deadline passed: cutting the connections that are left');
           server.closeAllConnections();
         }, deadlineMs);
-        await finished;
-        await options.onDrain?.();
+        await Promise.all([options.onDrain?.(), finished]);
         await closed;
         clearTimeout(cut);
         clearInterval(sweep);
@@ -141,13 +160,17 @@ function routeName(path: string, req: IncomingMessage, options: HttpServerOption
   return options.routeOf?.(req) ?? 'other';
 }
 
-function fail(res: ServerResponse, error: unknown, log: Logger): void {
+function fail(
+  res: ServerResponse,
+  error: unknown,
+  { log, headers }: { log: Logger; headers: Readonly<Record<string, string>> },
+): void {
   if (!isAppError(error)) log.error({ err: error }, 'request failed');
   if (res.headersSent) {
     res.destroy();
     return;
   }
-  sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'));
+  sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'), headers);
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
