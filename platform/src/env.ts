@@ -3,14 +3,22 @@ import { z } from 'zod';
 /** A source of variables, such as `process.env`. */
 export type EnvSource = Readonly<Record<string, string | undefined>>;
 
-/** Its message lists every bad variable with its expected form and is fit to be printed as it is. */
-export class EnvError extends Error {
+/** A program was told something that it cannot work with; its message lists everything and is fit to be printed as it is. */
+export class SettingsError extends Error {
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`The environment is not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
-    this.name = 'EnvError';
+  constructor(what: string, problems: readonly string[]) {
+    super(`${what} is not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'SettingsError';
     this.problems = problems;
+  }
+}
+
+/** Every bad variable with its expected form. */
+export class EnvError extends SettingsError {
+  constructor(problems: readonly string[]) {
+    super('The environment', problems);
+    this.name = 'EnvError';
   }
 }
 

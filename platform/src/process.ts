@@ -1,4 +1,4 @@
-import { EnvError, processEnv } from './env.ts';
+import { processEnv, SettingsError } from './env.ts';
 import type { EnvSource } from './env.ts';
 
 export interface Closable {
@@ -36,7 +36,7 @@ export async function runService(main: (source: EnvSource) => Promise<Closable>)
   try {
     service = await main(processEnv());
   } catch (error) {
-    if (error instanceof EnvError) {
+    if (error instanceof SettingsError) {
       process.stderr.write(`${error.message}\n`);
       process.exit(1);
     }

@@ -5,17 +5,21 @@ import type { EnvSource } from '@timbre/platform/env';
 import { z } from 'zod';
 
 export const USAGE = `Usage:
-  npm run router -- --supergraph FILE|URL [--port N] [--host H] [--max-cost N] [--max-depth N] [--max-aliases N]
+  npm run router -- --supergraph FILE|URL [--config FILE] [--port N] [--host H] [--check]
+                    [--max-cost N] [--max-depth N] [--max-aliases N]
 
 Serves a federated graph at /graphql, over HTTP and graphql-transport-ws.
 
-With --supergraph: any supergraph, open to everybody. Cost off, depth 100, aliases 1,000; no CSRF
-prevention, no bound on introspection. Tokens count only where AUTH_ISSUER is set.
-Without it: Timbre's own graph, all policies on, configured by the environment; this is what
-"npm start" runs.
+With --supergraph: any supergraph, open to everybody unless a configuration says otherwise. Cost off,
+depth 100, aliases 1,000; no CSRF prevention, no bound on introspection. Tokens count only where
+AUTH_ISSUER is set. Without it: Timbre's own graph, configured by router/router.yaml and the environment;
+this is what "npm start" runs.
 
   --supergraph S      the composed supergraph (SDL): a file or an http(s) URL. It is watched: a changed one is
                       served without a restart, a bad one is refused and logged
+  --config FILE       a router.yaml; flags and environment go before what it says              (ROUTER_CONFIG)
+  --check             reads configuration and supergraph, says what is wrong with them, and ends
+  --config-schema     prints the JSON schema of router.yaml, for editors
   --port N            default 4000; 0: chosen by the system            (PORT)
   --host H            default 127.0.0.1                                (HOST)
   --max-cost N        refuse operations of a higher estimated cost
@@ -47,6 +51,10 @@ export interface TokenIssuer {
 }
 
 interface CommonSettings {
+  /** The path of a `router.yaml`; null where nothing is configured by file. */
+  config: string | null;
+  /** Not to serve anything, but to say what is wrong. */
+  check: boolean;
   /** The path of a file, or an http(s) URL. */
   supergraph: string;
   host: string;
@@ -82,8 +90,10 @@ export interface TimbreSettings extends CommonSettings {
 export type RouterSettings = OpenSettings | TimbreSettings;
 
 const DEFAULT_SUPERGRAPH = fileURLToPath(new URL('../../schema/supergraph.graphql', import.meta.url));
+const DEFAULT_CONFIG = fileURLToPath(new URL('../router.yaml', import.meta.url));
 
 const commonShape = {
+  ROUTER_CONFIG: envFields.text.optional(),
   LOG_LEVEL: envFields.logLevel.default('info'),
   HOST: envFields.host.default('127.0.0.1'),
   PORT: envFields.port.default(4000),
@@ -110,18 +120,20 @@ const timbreEnv = z.object({
 const COUNT_FLAGS = ['port', 'max-cost', 'max-depth', 'max-aliases'] as const;
 
 /**
- * What the program was told by flags and environment; null when it was asked for help.
+ * What the program was told by flags and environment, or what it was asked to print.
  *
  * @throws EnvError that lists every bad flag or variable
  */
-export function parseSettings(args: readonly string[], source: EnvSource): RouterSettings | null {
+export function parseSettings(args: readonly string[], source: EnvSource): RouterSettings | 'help' | 'config-schema' {
   const flags = parseFlags(args);
-  if (flags.help) return null;
+  if (flags.help) return 'help';
+  if (flags.configSchema) return 'config-schema';
   if (flags.supergraph === undefined) {
     const env = parseEnv(timbreEnv, source);
     return {
       profile: 'timbre',
       ...common(env, flags, source),
+      config: flags.config ?? env.ROUTER_CONFIG ?? DEFAULT_CONFIG,
       supergraph: env.SUPERGRAPH,
       production: env.NODE_ENV === 'production',
       identitySecret: env.IDENTITY_SECRET,
@@ -145,6 +157,8 @@ type CommonEnv = z.output<z.ZodObject<typeof commonShape>>;
 
 function common(env: CommonEnv, flags: Flags, source: EnvSource): Omit<CommonSettings, 'supergraph'> {
   return {
+    config: flags.config ?? env.ROUTER_CONFIG ?? null,
+    check: flags.check,
     host: flags.host ?? env.HOST,
     port: flags.counts.port ?? env.PORT,
     logLevel: env.LOG_LEVEL,
@@ -184,6 +198,9 @@ export function subgraphVariable(name: string): string {
 
 interface Flags {
   help: boolean;
+  check: boolean;
+  configSchema: boolean;
+  config: string | undefined;
   supergraph: string | undefined;
   host: string | undefined;
   counts: Partial<Record<(typeof COUNT_FLAGS)[number], number>>;
@@ -193,6 +210,9 @@ function parseFlags(args: readonly string[]): Flags {
   const text = { type: 'string' } as const;
   const options = {
     help: { type: 'boolean', short: 'h' },
+    check: { type: 'boolean' },
+    'config-schema': { type: 'boolean' },
+    config: text,
     supergraph: text,
     host: text,
     port: text,
@@ -218,7 +238,15 @@ function parseFlags(args: readonly string[]): Flags {
     else problems.push(`--${name} is ${JSON.stringify(value)}: expected a whole number from ${minimum}`);
   }
   if (problems.length > 0) throw new EnvError(problems);
-  return { help: values.help ?? false, supergraph: values.supergraph, host: values.host, counts };
+  return {
+    help: values.help ?? false,
+    check: values.check ?? false,
+    configSchema: values['config-schema'] ?? false,
+    config: values.config,
+    supergraph: values.supergraph,
+    host: values.host,
+    counts,
+  };
 }
 
 function originsOf(text: string): string[] | undefined {

@@ -284,6 +284,20 @@ describe('what it cannot run with', () => {
     await expect(run(['--supergraph', '/nowhere.graphql'])).rejects.toThrow(/exit 1: .*\/nowhere\.graphql/s);
   });
 
+  test('--check says whether configuration and supergraph can be served', async () => {
+    const config = join(directory, 'checked.yaml');
+    await writeFile(config, 'limits: { maxDepth: 3 }\n');
+    const checked = ['--supergraph', supergraphFile, '--config', config, '--check'];
+    await expect(run(checked)).rejects.toThrow(/exit 0: .*checked\.yaml.*can be served/);
+    await writeFile(config, 'limits: { maxDept: 3 }\n');
+    await expect(run(checked)).rejects.toThrow(/exit 1: .*checked\.yaml is not usable:\n {2}1:\d+ limits.*maxDept/);
+    await expect(run(['--supergraph', config, '--check'])).rejects.toThrow(/exit 1: The supergraph .*is not usable/);
+  });
+
+  test('--config-schema is a JSON schema', async () => {
+    await expect(run(['--config-schema'])).rejects.toThrow(/exit 0: \{[^]*json-schema\.org/);
+  });
+
   test('--help is text and 0', async () => {
     await expect(run(['--help'])).rejects.toThrow(/exit 0: Usage:/);
   });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { EnvError } from '@timbre/platform/env';
+import type { EnvSource } from '@timbre/platform/env';
 import { AppError } from '@timbre/platform/errors';
 import { sendJson } from '@timbre/platform/http-body';
 import { startHttpServer } from '@timbre/platform/http-server';
@@ -21,10 +22,10 @@ import { createUsersResolver } from './auth/principal-resolver.ts';
 import type { PrincipalResolver } from './auth/principal-resolver.ts';
 import { createTokenVerifier } from './auth/verify-token.ts';
 import type { VerifyToken } from './auth/verify-token.ts';
+import { optionsOf } from './configuration/options-of.ts';
+import { readConfiguration } from './configuration/read-configuration.ts';
 import { subgraphVariable } from './env.ts';
 import type { RouterSettings, TimbreSettings } from './env.ts';
-import { STRICT_LIMITS } from './limits/operation-limits.ts';
-import type { OperationLimits } from './limits/operation-limits.ts';
 import { createRouter } from './router.ts';
 import type { RouterOptions } from './router.ts';
 import { supergraphSource } from './supergraph/supergraph-source.ts';
@@ -34,13 +35,12 @@ import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
-const DEFAULT_MAX_COST = 10_000;
-const INTROSPECTION_SCOPE = 'schema:introspect';
 
 /** The router as a program: its HTTP server with health, metrics, drain and, for the filesystem store, media. */
-export async function startRouter(settings: RouterSettings): Promise<HttpServer> {
+export async function startRouter(settings: RouterSettings, variables: EnvSource): Promise<HttpServer> {
   const log = createLogger({ name: 'router', level: settings.logLevel });
   const metrics = createMetrics({ service: 'router' });
+  const configuration = settings.config === null ? {} : await readConfiguration(settings.config, variables);
   const source = supergraphSource(settings.supergraph);
   const supergraph = await readSupergraph(source);
   const resolver = settings.profile === 'timbre' ? usersResolver(settings) : null;
@@ -53,14 +53,13 @@ export async function startRouter(settings: RouterSettings): Promise<HttpServer>
   const router = await createRouter({
     supergraph,
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
-    limits: limitsOf(settings),
-    cost: costOf(settings),
+    ...withFlags(optionsOf(configuration), settings),
     authenticate,
     log,
     registry: metrics.registry,
     ...(planCache === null ? {} : { planCache }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
-    ...policiesOf(settings, verify),
+    ...ownGraph(settings, verify),
   });
 
   let draining = false;
@@ -117,38 +116,38 @@ async function readSupergraph(source: SupergraphSource): Promise<string> {
   }
 }
 
-function limitsOf(settings: RouterSettings): Partial<OperationLimits> {
-  return {
-    ...(settings.profile === 'timbre' ? STRICT_LIMITS : {}),
-    ...(settings.maxDepth === null ? {} : { maxDepth: settings.maxDepth }),
-    ...(settings.maxAliases === null ? {} : { maxAliases: settings.maxAliases }),
-  };
+/** Flags go before what the configuration says. */
+function withFlags(options: Partial<RouterOptions>, settings: RouterSettings): Partial<RouterOptions> {
+  const { maxCost, maxDepth, maxAliases } = settings;
+  const limits = { ...options.limits };
+  if (maxDepth !== null) limits.maxDepth = maxDepth;
+  if (maxAliases !== null) limits.maxAliases = maxAliases;
+  const cost = maxCost === null ? (options.cost ?? null) : { ...options.cost, maximum: maxCost };
+  return { ...options, limits, cost, cors: { origins: corsOrigins(options, settings) } };
 }
 
-function costOf({ profile, maxCost }: RouterSettings): NonNullable<RouterOptions['cost']> | null {
-  if (maxCost !== null) return { maximum: maxCost };
-  return profile === 'timbre' ? { maximum: DEFAULT_MAX_COST } : null;
+/** Sandbox is a page of Apollo's: it may use what is open anyway, and what runs on a developer's machine. */
+function corsOrigins({ cors }: Partial<RouterOptions>, settings: RouterSettings): readonly string[] {
+  if (settings.profile === 'open') return cors?.origins ?? SANDBOX_ORIGINS;
+  const origins = [...(cors?.origins ?? []), ...settings.corsOrigins];
+  return settings.production ? origins : [...origins, ...SANDBOX_ORIGINS];
 }
 
 /** What differs between Timbre's own graph and any other. */
-function policiesOf(settings: RouterSettings, verify: VerifyToken | null): Partial<RouterOptions> {
+function ownGraph(settings: RouterSettings, verify: VerifyToken | null): Partial<RouterOptions> {
   const page = (graphqlUrl: string, tokenCommand: string | null) => landingPage({ graphqlUrl, tokenCommand });
   if (settings.profile === 'open') {
     return {
-      cors: { origins: SANDBOX_ORIGINS },
       landingPage: (req) => page(`http://${req.headers.host ?? 'localhost'}${GRAPHQL_PATH}`, null),
     };
   }
-  const { production, issuer, corsOrigins } = settings;
+  const { production, issuer } = settings;
   const tokenCommand = issuer === null && verify !== null ? 'npm run -s token' : null;
   const publicUrl = settings.publicUrl ?? `http://127.0.0.1:${settings.port}`;
   return {
     identityOf: createIdentitySource(createIdentitySigner(settings.identitySecret)),
-    csrfPrevention: true,
-    resume: { generationEvents: { argument: 'afterSequence', field: 'sequence' } },
-    cors: { origins: production ? corsOrigins : [...corsOrigins, ...SANDBOX_ORIGINS] },
     landingPage: production ? null : () => page(`${publicUrl}${GRAPHQL_PATH}`, tokenCommand),
-    mayIntrospect: production ? ({ scopes }) => scopes.includes(INTROSPECTION_SCOPE) : () => true,
+    ...(production ? {} : { mayIntrospect: () => true }),
   };
 }
 

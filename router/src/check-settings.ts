@@ -1,0 +1,25 @@
+import type { EnvSource } from '@timbre/platform/env';
+import { SettingsError } from '@timbre/platform/env';
+import { readConfiguration } from './configuration/read-configuration.ts';
+import type { RouterSettings } from './env.ts';
+import { loadSupergraph } from './supergraph/load-supergraph.ts';
+import { supergraphSource } from './supergraph/supergraph-source.ts';
+
+/**
+ * Reads what a router would be started with, and loads the supergraph.
+ *
+ * @returns a line that says that all of it can be used
+ * @throws SettingsError that lists what is wrong
+ */
+export async function checkSettings(settings: RouterSettings, variables: EnvSource): Promise<string> {
+  if (settings.config !== null) await readConfiguration(settings.config, variables);
+  const source = supergraphSource(settings.supergraph);
+  try {
+    const supergraph = await loadSupergraph((await source.read()) ?? '');
+    supergraph.unload();
+    const subgraphs = supergraph.subgraphs.map(({ name }) => name).join(', ');
+    return `${settings.config ?? 'No configuration'} and ${source.name} (${subgraphs}) can be served.`;
+  } catch (error) {
+    throw new SettingsError(`The supergraph ${source.name}`, [error instanceof Error ? error.message : String(error)]);
+  }
+}

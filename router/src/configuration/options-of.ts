@@ -1,0 +1,21 @@
+import type { RouterOptions } from '../router.ts';
+import type { RouterConfiguration } from './router-configuration.ts';
+
+/** What a configuration says, as options of a router. */
+export function optionsOf(configuration: RouterConfiguration): Partial<RouterOptions> {
+  const { introspection, headers, subgraphs, subscriptions, ...same } = configuration;
+  return {
+    ...same,
+    ...subscriptions,
+    ...(introspection !== undefined && { mayIntrospect: mayIntrospect(introspection) }),
+    ...(headers !== undefined && { propagateHeaders: headers.propagate }),
+    ...(subgraphs !== undefined && { http: subgraphs }),
+  };
+}
+
+function mayIntrospect(
+  introspection: NonNullable<RouterConfiguration['introspection']>,
+): NonNullable<RouterOptions['mayIntrospect']> {
+  if (typeof introspection === 'boolean') return () => introspection;
+  return ({ scopes }) => scopes.includes(introspection.scope);
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const positive = z.int().min(1);
+const milliseconds = positive.describe('milliseconds');
+
+const limits = z
+  .strictObject({
+    maxTokens: positive.describe('lexical tokens of a document'),
+    maxDepth: positive.describe('fields below one another'),
+    maxAliases: count.describe('aliased fields'),
+    maxRootFields: positive.describe('fields of the operation itself'),
+    maxFields: positive.describe('fields altogether, fragments spread'),
+    introspectionDepth: z.boolean().describe('bound nested lists of types in introspection'),
+  })
+  .exactPartial();
+
+const cost = z.strictObject({
+  maximum: positive.describe('the most that an operation may cost by static estimate'),
+  defaultListSize: count.exactOptional().describe('what a list counts about which nothing is said'),
+});
+
+const headerRule = z.union([
+  z.string(),
+  z.strictObject({ name: z.string(), as: z.string().exactOptional(), default: z.string().exactOptional() }),
+]);
+
+const http = z
+  .strictObject({
+    connections: positive.describe('sockets to one subgraph'),
+    connectTimeoutMs: milliseconds,
+    headersTimeoutMs: milliseconds.describe('until the first byte of an answer, and between two of them'),
+    timeoutMs: milliseconds.describe('for a whole call, retries included'),
+    maxResponseBytes: positive,
+    retries: count.describe('of a query to which no answer arrived'),
+  })
+  .exactPartial();
+
+const subscriptions = z
+  .strictObject({
+    keepAliveMs: milliseconds.describe('between pings of a websocket and heartbeats of other streams'),
+    eventQueueCapacity: positive.describe('events that may wait for one client'),
+    slowClient: z.strictObject({ bytes: positive, ms: milliseconds }),
+    resume: z
+      .record(z.string(), z.strictObject({ argument: z.string(), field: z.string() }))
+      .describe('by subscription field: which argument takes which field of the last event'),
+  })
+  .exactPartial();
+
+/** What a `router.yaml` may say. Each part is described where the router's options are: `RouterOptions`. */
+export const configurationSchema = z
+  .strictObject({
+    introspection: z
+      .union([z.boolean(), z.strictObject({ scope: z.string().min(1) })])
+      .describe('for everybody, for nobody, or for who holds a scope'),
+    limits,
+    cost,
+    maxBodyBytes: positive.describe('of a request body and of a websocket message'),
+    csrfPrevention: z.boolean(),
+    cors: z.strictObject({ origins: z.array(z.string()) }),
+    headers: z.strictObject({ propagate: z.array(headerRule) }),
+    subgraphs: http,
+    subscriptions,
+  })
+  .exactPartial();
+
+export type RouterConfiguration = z.output<typeof configurationSchema>;
