@@ -62,7 +62,7 @@ export async function openServices(env: ServicesEnv, options: { log: Logger }): 
   };
 }
 
-/** The bus alone, for who stores no objects. */
+/** The bus alone, for who stores no objects. The database's URL may be that of a role that may only listen and notify. */
 export async function openBus(
   env: Pick<ServicesEnv, 'DATABASE_URL' | 'REDIS_URL'>,
   { log }: { log: Logger },

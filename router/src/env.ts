@@ -32,7 +32,8 @@ Environment, in both cases:
   AUTH_ISSUER           exact issuer of the tokens to trust; AUTH_AUDIENCE must be set with it
   AUTH_JWKS_URL         its keys; found by OpenID discovery otherwise
   DATA_DIR              where the busiest operations are kept, to be planned before the next start is ready
-  REDIS_URL             where query plans are kept for other routers, too
+  REDIS_URL             where query plans are kept for other routers, too; the bus
+  BUS_URL               the bus where there is no Redis: PostgreSQL, with a role that may do no more than LISTEN and NOTIFY
   LOG_LEVEL             fatal, error, warn, info (default), debug, trace, silent
 
 For Timbre's own graph:
@@ -62,6 +63,8 @@ interface CommonSettings {
   logLevel: z.output<typeof envFields.logLevel>;
   issuer: TokenIssuer | null;
   redisUrl: string | null;
+  /** Of PostgreSQL, for a role that may listen and notify. */
+  busUrl: string | null;
   /** By the name in upper case, everything but letters and digits as `_`. */
   subgraphUrls: Readonly<Record<string, string>>;
   maxCost: number | null;
@@ -102,6 +105,7 @@ const commonShape = {
   AUTH_AUDIENCE: envFields.text.optional(),
   AUTH_JWKS_URL: envFields.url.optional(),
   REDIS_URL: envFields.redisUrl.optional(),
+  BUS_URL: envFields.databaseUrl.optional(),
 };
 
 const openEnv = z.object({ ...commonShape, DATA_DIR: envFields.text.optional() });
@@ -164,6 +168,7 @@ function common(env: CommonEnv, flags: Flags, source: EnvSource): Omit<CommonSet
     logLevel: env.LOG_LEVEL,
     issuer: issuerOf(env),
     redisUrl: env.REDIS_URL ?? null,
+    busUrl: env.BUS_URL ?? null,
     subgraphUrls: subgraphUrlsOf(source),
     maxCost: flags.counts['max-cost'] ?? null,
     maxDepth: flags.counts['max-depth'] ?? null,

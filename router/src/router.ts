@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
 import type { Logger } from '@timbre/platform/logger';
 import { Registry } from 'prom-client';
@@ -75,6 +76,8 @@ export interface RouterOptions {
   slowClient?: { bytes: number; ms: number };
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
+  /** Between routers and subgraphs: hints that something has changed. Not closed with the router. Default: none come. */
+  bus?: Bus;
   /** Where the busiest operations are kept, to be planned before anybody asks after a start; default nowhere. */
   hotOperationsFile?: string;
   log: Logger;

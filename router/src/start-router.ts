@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bus } from '@timbre/platform/bus/bus';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { EnvError } from '@timbre/platform/env';
 import type { EnvSource } from '@timbre/platform/env';
@@ -11,7 +12,7 @@ import { createIdentitySigner } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
-import { openSharedCache } from '@timbre/platform/services';
+import { openBus, openSharedCache } from '@timbre/platform/services';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
 import { createUrlSigner } from '@timbre/platform/storage/url-signer';
@@ -49,6 +50,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
   const planCache = settings.redisUrl === null ? null : await openSharedCache(settings.redisUrl, log);
+  const bus = await busOf(settings, log);
 
   const router = await createRouter({
     supergraph,
@@ -58,6 +60,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     log,
     registry: metrics.registry,
     ...(planCache === null ? {} : { planCache }),
+    ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...ownGraph(settings, verify),
   });
@@ -89,7 +92,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       draining = true;
       watch.close();
       await server.close(options);
-      await Promise.all([router.close(), resolver?.close(), planCache?.close()]);
+      await Promise.all([router.close(), resolver?.close(), planCache?.close(), bus?.close()]);
     },
   };
 }
@@ -104,6 +107,11 @@ function route(graphql: HttpHandler, media: HttpHandler | null, ready: () => boo
     if (media !== null && isMediaPath(path)) return media(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
+}
+
+async function busOf({ redisUrl, busUrl }: RouterSettings, log: Logger): Promise<Bus | null> {
+  if (redisUrl === null && busUrl === null) return null;
+  return openBus({ DATABASE_URL: busUrl ?? '', REDIS_URL: redisUrl ?? undefined }, { log });
 }
 
 async function readSupergraph(source: SupergraphSource): Promise<string> {

@@ -69,7 +69,7 @@ export const SERVICES: readonly ServiceSpec[] = [
     name: 'router',
     entry: at('router/src/main.ts'),
     needs: ['objects', 'tokens'],
-    env: ['CORS_ORIGINS', 'ROUTER_CONFIG', 'SUPERGRAPH'],
+    env: ['BUS_URL', 'CORS_ORIGINS', 'ROUTER_CONFIG', 'SUPERGRAPH'],
     does: 'the graph, uploads and media',
   },
 ];

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeBusRole } from '@timbre/db/bus-role';
 import { migrate } from '@timbre/db/migrate';
 import type { EnvSource } from '@timbre/platform/env';
 import { CommandError } from '../run-command.ts';
@@ -73,6 +74,8 @@ async function bringUp(
   if (postgres) undo.push(() => postgres.stop());
   const databaseUrl = env.DATABASE_URL ?? postgres?.url ?? '';
   await migrate(databaseUrl);
+  // Another's database is not ours to make roles in.
+  const busUrl = postgres === null ? null : await makeBusRole(databaseUrl);
 
   signal?.throwIfAborted();
 
@@ -88,6 +91,7 @@ async function bringUp(
     HOST: INTERNAL_HOST,
     DATA_DIR: env.DATA_DIR,
     DATABASE_URL: databaseUrl,
+    ...(busUrl === null ? {} : { BUS_URL: busUrl }),
     IDENTITY_SECRET: env.IDENTITY_SECRET ?? identitySecret(env.DATA_DIR),
     PUBLIC_URL: env.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
     APOLLO_TELEMETRY_DISABLED: '1',
