@@ -7,6 +7,8 @@ import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
 import type { Principal } from './auth/principal.ts';
+import { createDocumentsPolicy } from './documents/documents-policy.ts';
+import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
 import { createEngine } from './engine.ts';
 import type { Engine, Policy } from './engine.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
@@ -41,6 +43,8 @@ export interface RouterOptions {
   /** The address of a subgraph by its name; undefined leaves the supergraph's. */
   subgraphUrl?: (name: string) => string | undefined;
   limits?: Partial<OperationLimits>;
+  /** Which documents are known by name, and which may be run; null: clients send theirs, and any. */
+  documents?: DocumentsOptions | null;
   /** The most an operation may cost by static estimate, and what a list counts about which nothing is said; null: off. */
   cost?: { maximum: number; defaultListSize?: number } | null;
   /**
@@ -99,6 +103,12 @@ export interface Router {
    * @throws GraphQLError or Error where it cannot be served: the present one stays
    */
   reload: (sdl: string) => Promise<void>;
+  /**
+   * Puts another manifest of trusted documents in the place of the present one.
+   *
+   * @throws Error that says what is wrong with it: the present one stays
+   */
+  trust: (manifest: string) => void;
   /** Closes the clients' websockets with 1001, and ends subscriptions over HTTP with an error. Other HTTP requests in flight are the server's to wait for. */
   drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
@@ -143,6 +153,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   /** The outermost first: limits, documents, demand. One that is off is not among them. */
   const policies: Policy[] = [];
+  const documents = documentsOf(options);
+  if (documents !== null) policies.push(documents.policy);
   const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
   const http = createHttpHandler({
     engine: guarded,
@@ -171,6 +183,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     upgrade: ws.upgrade,
     registry,
     reload: (sdl) => engine.reload(sdl),
+    trust(manifest) {
+      if (documents === null) throw new Error('The router was made without trusted documents.');
+      documents.replace(manifest);
+    },
     async drain() {
       http.drain();
       await Promise.all([ws.drain(), kept?.save()]);
@@ -180,6 +196,15 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       await engine.close();
     },
   };
+}
+
+const limitsOf = (options: RouterOptions): OperationLimits => ({ ...GENEROUS_LIMITS, ...options.limits });
+const mayIntrospectOf = (options: RouterOptions) => options.mayIntrospect ?? (() => true);
+
+function documentsOf(options: RouterOptions): DocumentsPolicy | null {
+  const { documents = null, log } = options;
+  if (documents === null) return null;
+  return createDocumentsPolicy(documents, { limits: limitsOf(options), mayIntrospect: mayIntrospectOf(options), log });
 }
 
 interface GenerationContext {
@@ -195,9 +220,9 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
   try {
     const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
     const prepare = createPrepare(supergraph, {
-      limits: { ...GENEROUS_LIMITS, ...options.limits },
+      limits: limitsOf(options),
       cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
-      mayIntrospect: options.mayIntrospect ?? (() => true),
+      mayIntrospect: mayIntrospectOf(options),
       onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
       ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),
     });

@@ -49,7 +49,8 @@ export function parseDocument(text: string, { schema, limits, hideSuggestions }:
   return { text, document, operations, fragments, hasDefer: hasDefer(document) };
 }
 
-function parseWithin(text: string, limits: OperationLimits): DocumentNode {
+/** @throws OperationRefused: GRAPHQL_PARSE_FAILED or OPERATION_LIMIT_EXCEEDED */
+export function parseWithin(text: string, limits: OperationLimits): DocumentNode {
   try {
     scanDocument(text, limits);
     return parse(text, { maxTokens: limits.maxTokens });

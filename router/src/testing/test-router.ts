@@ -39,6 +39,7 @@ export interface TestRouter {
   /** Summed over all labels but those that are given. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   reload(sdl: string): Promise<void>;
+  trust(manifest: string): void;
   /** Closes the sockets, as a stop does. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -115,6 +116,7 @@ export async function startTestRouter(
         .reduce((sum, { value }) => sum + value, 0);
     },
     reload: router.reload,
+    trust: router.trust,
     drain: router.drain,
     async close() {
       for (const client of clients) await client.dispose();

@@ -1,0 +1,410 @@
+import { hash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { print } from 'graphql';
+import { EMPTY } from 'rxjs';
+import { createMemoryCache } from '@timbre/platform/cache/memory-cache';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openSocket } from '../testing/raw-socket.ts';
+import { startTestGraph } from '../testing/test-graph.ts';
+import type { TestGraph } from '../testing/test-graph.ts';
+import { createTestIssuer } from '../testing/test-issuer.ts';
+import type { TestIssuer } from '../testing/test-issuer.ts';
+import { answerOf, codesOf, startTestRouter } from '../testing/test-router.ts';
+import type { TestRouter } from '../testing/test-router.ts';
+import type { DocumentsOptions, TrustedMode } from './documents-policy.ts';
+import { manifestOf } from './operation-manifest.ts';
+import { readTrustedDocuments } from './trusted-documents.ts';
+
+let graph: TestGraph;
+let issuer: TestIssuer;
+const routers: TestRouter[] = [];
+
+beforeAll(async () => {
+  graph = await startTestGraph();
+  issuer = await createTestIssuer();
+});
+
+afterEach(async () => {
+  await Promise.all(routers.splice(0).map((router) => router.close()));
+});
+
+afterAll(async () => {
+  await graph.close();
+});
+
+async function start(documents: DocumentsOptions | null, options = {}): Promise<TestRouter> {
+  const router = await startTestRouter(graph, { issuer, documents, ...options });
+  routers.push(router);
+  return router;
+}
+
+const sha256 = (text: string) => hash('sha256', text);
+const named = (id: unknown, version: unknown = 1) => ({ persistedQuery: { version, sha256Hash: id } });
+const QUERY = 'query Name { person(id: "p1") { name } }';
+const ANSWER = { person: { name: 'Person p1' } };
+
+async function post({ url }: TestRouter, body: object, headers: Record<string, string> = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  return answerOf(response);
+}
+async function get({ url }: TestRouter, parameters: Record<string, string>) {
+  return answerOf(await fetch(`${url}?${new URLSearchParams(parameters).toString()}`));
+}
+
+describe('automatic persisted queries', () => {
+  const AUTOMATIC: DocumentsOptions = { automatic: {}, trusted: null };
+
+  test('a hash is asked back for its document once, then answered, over every transport', async () => {
+    const router = await start(AUTOMATIC);
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      const unknown = await post(router, { extensions: named(sha256(QUERY)) }, { accept });
+      expect([unknown.status, unknown.data]).toEqual([200, undefined]);
+      expect(unknown.errors).toMatchObject([
+        { message: 'PersistedQueryNotFound', extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } },
+      ]);
+    }
+    expect((await post(router, { query: QUERY, extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
+
+    expect((await post(router, { extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
+    expect((await post(router, { query: null, extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
+    expect((await get(router, { extensions: JSON.stringify(named(sha256(QUERY))) })).data).toEqual(ANSWER);
+    const socket = await openSocket(router.wsUrl);
+    socket.say({ type: 'connection_init' });
+    await socket.hear('connection_ack');
+    socket.say({ id: '1', type: 'subscribe', payload: { extensions: named(sha256(QUERY)) } });
+    expect(await socket.hear('next')).toMatchObject({ payload: { data: ANSWER } });
+    socket.say({ id: '2', type: 'subscribe', payload: { extensions: named('f'.repeat(64)) } });
+    expect(await socket.hear('error')).toMatchObject({ payload: [{ message: 'PersistedQueryNotFound' }] });
+    socket.socket.terminate();
+  });
+
+  test("is what Apollo Client's link speaks, with GET for hashes", async () => {
+    const router = await start(AUTOMATIC);
+    const sent: string[] = [];
+    const client = new ApolloClient({
+      cache: new InMemoryCache(),
+      link: new PersistedQueryLink({ sha256, useGETForHashedQueries: true }).concat(
+        new HttpLink({
+          uri: router.url,
+          fetch: (uri, init) => {
+            sent.push(init?.method ?? 'GET');
+            return fetch(uri, init);
+          },
+        }),
+      ),
+    });
+    for (const fetchPolicy of ['network-only', 'network-only'] as const) {
+      const { data } = await client.query({ query: gql(QUERY), fetchPolicy });
+      expect(data).toMatchObject(ANSWER);
+    }
+    expect(sent).toEqual(['GET', 'POST', 'GET']);
+    client.stop();
+  });
+
+  test.each([
+    ['a hash of something else', sha256('{ me { id } }'), 1],
+    ['a hash in upper case', sha256(QUERY).toUpperCase(), 1],
+    ['half a hash', sha256(QUERY).slice(0, 32), 1],
+    ['no hexadecimal digits', 'z'.repeat(64), 1],
+    ['nothing', '', 1],
+    ['a number', 7, 1],
+    ['a very long hash', 'a'.repeat(50_000), 1],
+    ['version 2', sha256(QUERY), 2],
+    ['no version', sha256(QUERY), null],
+  ])('%s is refused, with and without a document, and nothing is remembered', async (_name, id, version) => {
+    const router = await start(AUTOMATIC);
+    const extensions = named(id, version);
+    const withDocument = await post(router, { query: QUERY, extensions });
+    expect([withDocument.status, codesOf(withDocument)]).toEqual([400, ['BAD_REQUEST']]);
+    const alone = await post(router, { extensions });
+    expect(codesOf(alone)).toEqual([id === sha256('{ me { id } }') ? 'PERSISTED_QUERY_NOT_FOUND' : 'BAD_REQUEST']);
+    expect(codesOf(await post(router, { extensions: named(sha256(QUERY)) }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+  });
+
+  test('a name that is no object is refused', async () => {
+    const router = await start(AUTOMATIC);
+    for (const persistedQuery of ['x', 1, [], true]) {
+      const answer = await post(router, { query: QUERY, extensions: { persistedQuery } });
+      expect([answer.status, codesOf(answer)]).toEqual([400, ['BAD_REQUEST']]);
+    }
+    expect((await post(router, { query: QUERY, extensions: { persistedQuery: null } })).data).toEqual(ANSWER);
+  });
+
+  test('texts that only their encoding makes equal are not taken for each other', async () => {
+    const router = await start(AUTOMATIC);
+    const hostile = '{ person(id: "\ud800") { name } }';
+    const extensions = named(sha256('{ person(id: "\ufffd") { name } }'));
+    expect(codesOf(await post(router, { query: hostile, extensions }))).toEqual(['BAD_REQUEST']);
+  });
+
+  test('what is no valid document is not remembered, nor one that may not be asked here', async () => {
+    const router = await start(AUTOMATIC, { mayIntrospect: () => false });
+    for (const query of ['{', '{ nothing }', '{ __schema { types { name } } }']) {
+      const extensions = named(sha256(query));
+      expect((await post(router, { query, extensions })).errors).not.toEqual([]);
+      expect(codesOf(await post(router, { extensions }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+    }
+  });
+
+  test('a document gives nobody the rights of who sent it first', async () => {
+    const router = await start(AUTOMATIC);
+    const query = '{ me { name email } }';
+    const extensions = named(sha256(query));
+    const token = await issuer.sign({ scope: 'profile:read' });
+    const mine = await post(router, { query, extensions }, { authorization: `Bearer ${token}` });
+    expect(mine.data).toMatchObject({ me: { email: expect.any(String) } });
+    const stranger = await post(router, { extensions });
+    expect(stranger.data).toEqual({ me: null });
+    expect(codesOf(stranger)).toEqual(['UNAUTHORIZED_FIELD_OR_TYPE']);
+  });
+
+  test('is shared by the routers that share a cache, which is not believed', async () => {
+    const shared = createMemoryCache();
+    const options = { automatic: { shared }, trusted: null };
+    const [one, other] = [await start(options), await start(options)];
+    await post(one, { query: QUERY, extensions: named(sha256(QUERY)) });
+    expect((await post(other, { extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
+
+    const forged = sha256('{ who { userId } }');
+    await shared.set(`document:${forged}`, '{ me { email } }', 60_000);
+    expect(codesOf(await post(other, { extensions: named(forged) }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+  });
+
+  test('a shared cache that is slow or broken costs no more than sending the document', async () => {
+    const memory = createMemoryCache();
+    for (const read of [() => new Promise<undefined>(() => undefined), () => Promise.reject(new Error('away'))]) {
+      const shared = { ...memory, get: read, set: () => Promise.reject(new Error('away')) };
+      const router = await start({ automatic: { shared }, trusted: null });
+      const extensions = named(sha256(QUERY));
+      expect(codesOf(await post(router, { extensions }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+      expect((await post(router, { query: QUERY, extensions })).data).toEqual(ANSWER);
+      expect((await post(router, { extensions })).data).toEqual(ANSWER);
+    }
+  });
+
+  test('memory is bounded: what is long is answered and not remembered, what is old is forgotten', async () => {
+    const router = await start(AUTOMATIC);
+    const long = `# ${'x'.repeat(100_000)}\n${QUERY}`;
+    expect((await post(router, { query: long, extensions: named(sha256(long)) })).data).toEqual(ANSWER);
+    expect(codesOf(await post(router, { extensions: named(sha256(long)) }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+
+    const padded = (i: number) => `# ${String(i).padEnd(90_000, 'x')}\n${QUERY}`;
+    for (let i = 0; i < 50; i += 1) await post(router, { query: padded(i), extensions: named(sha256(padded(i))) });
+    expect(codesOf(await post(router, { extensions: named(sha256(padded(0))) }))).toEqual([
+      'PERSISTED_QUERY_NOT_FOUND',
+    ]);
+    expect((await post(router, { extensions: named(sha256(padded(49))) })).data).toEqual(ANSWER);
+  });
+
+  test('where it is off, clients are told not to try again', async () => {
+    const answer = await post(await start(null), { extensions: named(sha256(QUERY)) });
+    expect(answer.errors).toMatchObject([
+      { message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } },
+    ]);
+    expect(answer.status).toBe(200);
+  });
+});
+
+describe('trusted documents', () => {
+  const OPERATIONS = `
+    query Person($id: ID!) { person(id: $id) { ...Names ...Voices } }
+    fragment Voices on Person { voices(first: 1) { id } }
+    fragment Names on Person { id name }
+    mutation Rename($name: String!) { rename(name: $name) { id } }
+  `;
+  const APOLLO = manifestOf(OPERATIONS, 'apollo-client');
+  const MANIFEST = JSON.stringify(APOLLO);
+  const personId = APOLLO.operations.find(({ name }) => name === 'Person')?.id ?? '';
+  const variables = { id: 'p1' };
+  const OTHER = '{ who { userId } }';
+  const FREEFORM = 'schema:freeform';
+  const trusting = (mode: TrustedMode, automatic: DocumentsOptions['automatic'] = null): DocumentsOptions => ({
+    automatic,
+    trusted: { manifest: MANIFEST, mode, freeformScope: FREEFORM },
+  });
+  const MODES = ['off', 'log', 'enforce', 'enforce-ids'] as const;
+
+  test.each(MODES)('%s: an id of the manifest is answered', async (mode) => {
+    const router = await start(trusting(mode));
+    const answer = await post(router, { extensions: named(personId), variables });
+    expect(answer.data).toMatchObject({ person: { id: 'p1', __typename: 'Person' } });
+    const viaGet = await get(router, {
+      extensions: JSON.stringify(named(personId)),
+      variables: JSON.stringify(variables),
+      operationName: 'Person',
+    });
+    expect(viaGet.data).toEqual(answer.data);
+  });
+
+  test.each([
+    ['off', 200, undefined],
+    ['log', 200, undefined],
+    ['enforce', 403, 'QUERY_NOT_IN_SAFELIST'],
+    ['enforce-ids', 400, 'PERSISTED_QUERY_ID_REQUIRED'],
+  ] as const)('%s: another document is answered with %d %s', async (mode, status, code) => {
+    const router = await start(trusting(mode));
+    const answer = await post(router, { query: OTHER });
+    expect([answer.status, codesOf(answer)]).toEqual([status, code === undefined ? [] : [code]]);
+    const exempt = await post(router, { query: OTHER }, await bearer({ scope: FREEFORM }));
+    expect([exempt.status, exempt.errors]).toEqual([200, []]);
+  });
+
+  test.each([
+    ['as Apollo Client sends it', APOLLO.operations.find(({ name }) => name === 'Person')?.body ?? '', true],
+    [
+      'in another order, with comments and without white space',
+      'fragment Names on Person{id,name __typename},,,#x\nfragment Voices on Person{voices(first:1){id __typename}__typename}query Person($id:ID!){person(id:$id){...Names...Voices __typename}}',
+      true,
+    ],
+    [
+      'with its fields in another order',
+      'query Person($id: ID!) { person(id: $id) { ...Names ...Voices __typename } } fragment Names on Person { name id __typename } fragment Voices on Person { voices(first: 1) { id __typename } __typename }',
+      false,
+    ],
+    [
+      'with one more field',
+      'query Person($id: ID!) { person(id: $id) { ...Names ...Voices email __typename } } fragment Names on Person { id name __typename } fragment Voices on Person { voices(first: 1) { id __typename } __typename }',
+      false,
+    ],
+    [
+      'with one more operation',
+      `${APOLLO.operations.find(({ name }) => name === 'Person')?.body} query Other { who { userId } }`,
+      false,
+    ],
+    ['with a word in a comment that is none', 'query Person($id: ID!) { person(id: $id) { id } } "#"', false],
+    ['cut off', APOLLO.operations.find(({ name }) => name === 'Person')?.body.slice(0, -1) ?? '', false],
+    ['as nonsense', '\u0000', false],
+    ['as ten thousand braces', '{a'.repeat(10_000), false],
+  ])('enforce: a document %s', async (_name, query, trusted) => {
+    const router = await start(trusting('enforce'));
+    const answer = await post(router, { query, variables, operationName: 'Person' });
+    expect(codesOf(answer)).toEqual(trusted ? [] : ['QUERY_NOT_IN_SAFELIST']);
+  });
+
+  test.each(MODES)('%s: unknown ids, and ids beside documents, by whether there is anything else', async (mode) => {
+    const restricts = mode === 'enforce' || mode === 'enforce-ids';
+    const alone = await start(trusting(mode));
+    const unknown = await post(alone, { extensions: named(sha256(OTHER)) });
+    expect([unknown.status, codesOf(unknown)]).toEqual([404, ['PERSISTED_QUERY_NOT_IN_LIST']]);
+    const both = await post(alone, { query: OTHER, extensions: named(sha256(OTHER)) });
+    expect([both.status, codesOf(both)]).toEqual([400, ['CANNOT_SEND_PQ_ID_AND_BODY']]);
+
+    const beside = await start(trusting(mode, {}));
+    const asked = await post(beside, { extensions: named(sha256(OTHER)) });
+    expect(codesOf(asked)).toEqual([restricts ? 'PERSISTED_QUERY_NOT_IN_LIST' : 'PERSISTED_QUERY_NOT_FOUND']);
+    const sent = await post(beside, { query: OTHER, extensions: named(sha256(OTHER)) });
+    expect(codesOf(sent)).toEqual(restricts ? ['CANNOT_SEND_PQ_ID_AND_BODY'] : []);
+    const exempt = await bearer({ scope: FREEFORM });
+    expect((await post(beside, { query: OTHER, extensions: named(sha256(OTHER)) }, exempt)).errors).toEqual([]);
+    expect((await post(beside, { extensions: named(sha256(OTHER)) }, exempt)).errors).toEqual([]);
+    // What the exempt sent is not thereby anybody's.
+    const then = await post(beside, { extensions: named(sha256(OTHER)) });
+    expect(codesOf(then)).toEqual(restricts ? ['PERSISTED_QUERY_NOT_IN_LIST'] : []);
+  });
+
+  test('a document of the list is refused where only ids are taken', async () => {
+    const router = await start(trusting('enforce-ids'));
+    const answer = await post(router, { query: APOLLO.operations[0]?.body, variables });
+    expect(codesOf(answer)).toEqual(['PERSISTED_QUERY_ID_REQUIRED']);
+  });
+
+  test.each(['enforce', 'enforce-ids'] as const)(
+    '%s: the schema may be asked for by those who may ask for it, and nothing beside it',
+    async (mode) => {
+      const mayIntrospect = ({ scopes }: { scopes: readonly string[] }) => scopes.includes('schema:introspect');
+      const router = await start(trusting(mode), { mayIntrospect });
+      const schema = 'query { ...S } fragment S on Query { __schema { queryType { name } } __typename }';
+      const allowed = await bearer({ scope: 'schema:introspect' });
+      expect((await post(router, { query: schema }, allowed)).errors).toEqual([]);
+      expect((await post(router, { query: schema })).errors).not.toEqual([]);
+      const more = '{ __schema { queryType { name } } who { userId } }';
+      expect((await post(router, { query: more }, allowed)).errors).not.toEqual([]);
+      const loop = '{ ...S } fragment S on Query { ...S }';
+      expect((await post(router, { query: loop }, allowed)).errors).not.toEqual([]);
+    },
+  );
+
+  test('another manifest takes its place at once, and a bad one does not', async () => {
+    const router = await start(trusting('enforce'));
+    const next = manifestOf('query Who { who { userId } }', 'apollo-client');
+    for (const [bad, complaint] of [
+      ['', 'Syntax Error'],
+      ['query { anonymous }', 'has no name'],
+      ['query A { ...B }', 'no fragment B'],
+      ['query A { a } query A { b }', 'Two operations are named A'],
+      ['{"format":"other"}', 'apollo-persisted-query-manifest'],
+      ['{"', 'JSON'],
+    ] as const) {
+      expect(() => router.trust(bad)).toThrow(complaint);
+    }
+    expect((await post(router, { extensions: named(personId), variables })).errors).toEqual([]);
+    router.trust(JSON.stringify(next));
+    expect((await post(router, { extensions: named(next.operations[0]?.id) })).errors).toEqual([]);
+    expect(codesOf(await post(router, { extensions: named(personId), variables }))).toEqual([
+      'PERSISTED_QUERY_NOT_IN_LIST',
+    ]);
+    expect(codesOf(await post(router, { query: APOLLO.operations[0]?.body, variables }))).toEqual([
+      'QUERY_NOT_IN_SAFELIST',
+    ]);
+  });
+
+  test('holds over websockets', async () => {
+    const router = await start(trusting('enforce'));
+    const socket = await openSocket(router.wsUrl);
+    socket.say({ type: 'connection_init' });
+    await socket.hear('connection_ack');
+    socket.say({ id: '1', type: 'subscribe', payload: { query: 'subscription { ticks(count: 1) { sequence } }' } });
+    expect(await socket.hear('error')).toMatchObject({ payload: [{ extensions: { code: 'QUERY_NOT_IN_SAFELIST' } }] });
+    socket.say({ id: '1', type: 'subscribe', payload: { extensions: named(personId), variables } });
+    expect(await socket.hear('next')).toMatchObject({ payload: { data: { person: { id: 'p1' } } } });
+    socket.socket.terminate();
+  });
+});
+
+describe('the manifest of the graph', () => {
+  const directory = join(import.meta.dirname, '../../../schema/operations');
+  const text = readdirSync(directory)
+    .map((file) => readFileSync(join(directory, file), 'utf8'))
+    .join('\n');
+  const manifest = manifestOf(text, 'apollo-client');
+
+  test('has for each operation the very text that Apollo Client sends', async () => {
+    let sent = '';
+    const link = new ApolloLink(({ query }) => {
+      sent = print(query);
+      return EMPTY;
+    });
+    const client = new ApolloClient({ cache: new InMemoryCache(), link });
+    const written = manifestOf(text, 'as-written').operations;
+    for (const [i, { type, name, body }] of written.entries()) {
+      const document = gql(body);
+      if (type === 'query') await client.query({ query: document }).catch(() => undefined);
+      else if (type === 'mutation') await client.mutate({ mutation: document }).catch(() => undefined);
+      else client.subscribe({ query: document }).subscribe({ error: () => undefined });
+      expect([name, sent]).toEqual([manifest.operations[i]?.name, manifest.operations[i]?.body]);
+      expect(sha256(sent)).toBe(manifest.operations[i]?.id);
+    }
+    client.stop();
+  });
+
+  test('is trusted as a directory, with the documents as they are written', () => {
+    const trusted = readTrustedDocuments(text);
+    const written = manifestOf(text, 'as-written');
+    for (const { id, body } of [...manifest.operations, ...written.operations]) {
+      expect(trusted.byId(id)).toBe(body);
+      expect(trusted.has(body)).toBe(true);
+    }
+    expect(manifest.operations.length).toBeGreaterThan(15);
+  });
+});
+
+async function bearer(claims: Record<string, unknown>): Promise<Record<string, string>> {
+  return { authorization: `Bearer ${await issuer.sign(claims)}` };
+}
