@@ -21,6 +21,7 @@ const profileSchema = z.object({
     nodes: z.array(
       z.object({
         id: z.number(),
+        children: z.array(z.number()).optional(),
         callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }),
       }),
     ),
@@ -40,6 +41,8 @@ export interface Inspector {
   /** Of the main thread. */
   startProfile(): Promise<void>;
   stopProfile(): Promise<CpuProfile>;
+  /** Runs an expression in the main thread. */
+  evaluate(expression: string): Promise<void>;
   close(): void;
 }
 
@@ -98,6 +101,7 @@ export async function connectInspector(port: number): Promise<Inspector> {
       await ask('Profiler.start');
     },
     stopProfile: async () => profileSchema.parse(await ask('Profiler.stop')).profile,
+    evaluate: async (expression) => void (await ask('Runtime.evaluate', { expression })),
     close: () => socket.close(),
   };
 }

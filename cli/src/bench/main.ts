@@ -31,6 +31,10 @@ const BENCHES: Record<string, Bench> = {
     measures: '10,000 subscriptions through our router and at a bare server: latency, memory by connection',
     load: () => import('./subscriptions.ts'),
   },
+  system: {
+    measures: 'the whole system on two cores under an open load: requests/min that hold, latency, CPU by process',
+    load: () => import('./system.ts'),
+  },
 };
 
 const [name, ...rest] = process.argv.slice(2);

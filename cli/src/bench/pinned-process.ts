@@ -6,8 +6,8 @@ import { CommandError } from '../run-command.ts';
 export interface PinnedOptions {
   /** What it is called where it fails. */
   name: string;
-  /** The only core that it may run on. */
-  core: number;
+  /** The only core that it may run on; default all that this process may. */
+  core?: number;
   /** The program and its arguments. */
   command: readonly [string, ...string[]];
   env?: Readonly<Record<string, string>>;
@@ -35,7 +35,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 /** A program on one core, which does not outlive this process. `taskset` becomes the program, so that the pid is the program's own. */
 export function startPinned({ name, core, command, env = {}, cwd, onLine }: PinnedOptions): PinnedProcess {
-  const child = spawn('taskset', ['-c', String(core), ...command], {
+  const [program, ...args] = core === undefined ? command : (['taskset', '-c', String(core), ...command] as const);
+  const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),

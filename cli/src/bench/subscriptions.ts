@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../run-command.ts';
@@ -9,6 +9,7 @@ import { composeBenchGraph } from './graph/schemas.ts';
 import { startSubgraphs } from './graph/start-subgraphs.ts';
 import { connectInspector } from './inspector.ts';
 import { requireTwoCores } from './pinned-process.ts';
+import { requireFiles } from './require-files.ts';
 import { startRouterProgram } from './router-program.ts';
 import { printSelfTimes } from './self-times.ts';
 import { measureServer, type Load, type Measured } from './subscriptions/measure-server.ts';
@@ -65,18 +66,6 @@ connection: after five seconds of rest, and after a full collection of garbage.
       }
     },
   });
-}
-
-/** Node raises its own soft limit to the hard one. */
-async function requireFiles(count: number): Promise<void> {
-  const limits = await readFile('/proc/self/limits', 'utf8');
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
-  if (hard !== undefined && hard !== 'unlimited' && Number(hard) < count) {
-    throw new CommandError(
-      `A process may open ${hard} files and ${count} are needed: raise it first, as root by: prlimit --pid $$ --nofile=${count}`,
-      2,
-    );
-  }
 }
 
 async function measureBare(load: Load): Promise<Measured> {
