@@ -1,6 +1,7 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgTransaction } from 'drizzle-orm/node-postgres';
-import { Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
+import { traceQueries } from './trace-queries.ts';
 import * as schema from './schema.ts';
 
 export type Schema = typeof schema;
@@ -21,7 +22,11 @@ export interface DbOptions {
   max?: number;
   /** Shown in pg_stat_activity. */
   name?: string;
+  /** Whether queries are spans of what they are made for; default false. */
+  traced?: boolean;
 }
+
+type WithSpans = <Client extends Pool | PoolClient>(client: Client) => Client;
 
 /**
  * A lazily connecting pool, which outlives restarts of the server: what was in flight then rejects, the next query
@@ -31,7 +36,7 @@ export interface DbOptions {
  * ends the process with an exception nobody can catch (porsager/postgres#1208), or leaves a connection in the pool
  * that never answers again.
  */
-export function createDb(url: string, { max = 10, name = 'timbre' }: DbOptions = {}): DbClient {
+export function createDb(url: string, { max = 10, name = 'timbre', traced = false }: DbOptions = {}): DbClient {
   const pool = new Pool({
     connectionString: url,
     max,
@@ -43,20 +48,21 @@ export function createDb(url: string, { max = 10, name = 'timbre' }: DbOptions =
   // An idle connection that dies is replaced; a checked-out one has no listener of the pool's, and its query rejects.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  const db = drizzle({ client: pool, schema, casing: 'snake_case' });
-  return { db: Object.assign(db, { transaction: safeTransaction(pool) }), pool, close: () => pool.end() };
+  const withSpans: WithSpans = traced ? traceQueries : (client) => client;
+  const db = drizzle({ client: withSpans(pool), schema, casing: 'snake_case' });
+  return { db: Object.assign(db, { transaction: safeTransaction(pool, withSpans) }), pool, close: () => pool.end() };
 }
 
 /**
  * Drizzle's own does not return the connection to the pool when BEGIN fails, so that each restart of the server would
  * cost the pool a few, and where ROLLBACK fails it hides the reason for the rollback.
  */
-function safeTransaction(pool: Pool): Db['transaction'] {
+function safeTransaction(pool: Pool, withSpans: WithSpans): Db['transaction'] {
   return async (run, config) => {
     const client = await pool.connect();
     let reason: { error: unknown } | null = null;
     try {
-      return await drizzle({ client, schema, casing: 'snake_case' }).transaction(async (tx) => {
+      return await drizzle({ client: withSpans(client), schema, casing: 'snake_case' }).transaction(async (tx) => {
         try {
           return await run(tx);
         } catch (error) {

@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss, type GroupConcurrencyConfig, type GroupOptions } from 'pg-boss';
+import { currentSpan, withinSpan } from '@timbre/platform/telemetry/current-span';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import type { Tx } from './client.ts';
 import { countGroupsExactly } from './jobs/exact-groups.ts';
 import { JOBS_SCHEMA } from './jobs/install-queues.ts';
@@ -69,6 +71,8 @@ export interface JobsOptions {
   max?: number;
   /** False where jobs are only enqueued: no listening, no supervision. */
   worker?: boolean;
+  /** Null: off. A job belongs to the trace of what it was enqueued for. */
+  tracing?: Tracing | null;
 }
 
 function parsePayload<N extends QueueName | DeadQueueName>(queue: N, data: unknown): JobData<N> {
@@ -78,7 +82,14 @@ function parsePayload<N extends QueueName | DeadQueueName>(queue: N, data: unkno
   return QUEUES[definition].payload.parse(data) as JobData<N>;
 }
 
-export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = true }: JobsOptions): Jobs {
+export function createJobs({
+  url,
+  log,
+  name = 'timbre-jobs',
+  max = 4,
+  worker = true,
+  tracing = null,
+}: JobsOptions): Jobs {
   const boss = new PgBoss({
     connectionString: url,
     schema: JOBS_SCHEMA,
@@ -103,11 +114,17 @@ export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = t
   return {
     start: async () => void (await boss.start({ attempts: 5 })),
     async enqueue(tx, queue, data, { startAfterSeconds, ...options } = {}) {
-      return boss.send(queue, parsePayload(queue, data), {
-        ...options,
-        ...(startAfterSeconds === undefined ? {} : { startAfter: startAfterSeconds }),
-        db: fromDrizzle(tx, sql),
-      });
+      // Beside the payload, which is checked again where it is read.
+      const trace = currentSpan.getStore()?.headers;
+      return boss.send(
+        queue,
+        { ...parsePayload(queue, data), ...trace },
+        {
+          ...options,
+          ...(startAfterSeconds === undefined ? {} : { startAfter: startAfterSeconds }),
+          db: fromDrizzle(tx, sql),
+        },
+      );
     },
     async work(queue, { concurrency = 1, groupConcurrency }, handler) {
       for (let index = 0; index < concurrency; index++) {
@@ -124,7 +141,11 @@ export function createJobs({ url, log, name = 'timbre-jobs', max = 4, worker = t
             // The end of a job frees a place in its group, of which nobody is notified: look again at once.
             boss.notifyWorker(poller);
             for (const { id, data, retryCount, signal } of batch) {
-              await handler({ id, data: parsePayload(queue, data), attempt: retryCount, signal });
+              const from = typeof data === 'object' && data !== null ? { ...data } : {};
+              const span = tracing?.serve(`job ${queue}`, 'consumer', from, { 'timbre.job.id': id });
+              await withinSpan(span, () =>
+                handler({ id, data: parsePayload(queue, data), attempt: retryCount, signal }),
+              );
             }
           },
         );

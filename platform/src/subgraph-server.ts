@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.ts';
 import { createHttpEndpoint } from './subgraph/http-endpoint.ts';
 import type { RequestContext } from './subgraph/request-context.ts';
 import { createWsEndpoint } from './subgraph/ws-endpoint.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 export type { RequestContext } from './subgraph/request-context.ts';
 
@@ -36,6 +37,8 @@ export interface SubgraphOptions<Context extends object> {
   ready: () => Promise<void> | void;
   log: Logger;
   metrics: Metrics;
+  /** Null: off. */
+  tracing?: Tracing | null;
   routes?: readonly Route[];
   /** Of a request body and of a websocket message. */
   maxBodyBytes?: number;
@@ -48,8 +51,9 @@ const GRAPHQL_PATH = '/graphql';
 export async function startSubgraph<Context extends object>(options: SubgraphOptions<Context>): Promise<HttpServer> {
   const { createContext, verifyIdentity, log, routes = [], maxBodyBytes = MAX_BODY_BYTES } = options;
   const schema = buildSchema(options.typeDefs, options.resolvers);
-  const http = await createHttpEndpoint({ schema, createContext, verifyIdentity, log, maxBodyBytes });
-  const ws = createWsEndpoint({ schema, createContext, verifyIdentity, log, maxMessageBytes: maxBodyBytes });
+  const endpoint = { schema, createContext, verifyIdentity, log, tracing: options.tracing ?? null };
+  const http = await createHttpEndpoint({ ...endpoint, maxBodyBytes });
+  const ws = createWsEndpoint({ ...endpoint, maxMessageBytes: maxBodyBytes });
 
   const server = await startHttpServer({
     port: options.port,

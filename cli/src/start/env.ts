@@ -36,9 +36,13 @@ const BY_NEED: Record<Need, readonly string[]> = {
 /** With S3 its SDK finds its own credentials, in the environment or in the home directory. */
 const forS3 = (name: string) => name === 'HOME' || name.startsWith('AWS_');
 
+/** opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables */
+const forTracing = (name: string) => name.startsWith('OTEL_');
+
 /** Least privilege: the variables that a service reads, and nothing else of the shell's. */
 export function serviceEnv(all: EnvSource, needs: readonly Need[], own: readonly string[]): Record<string, string> {
   const names = [...EVERY_SERVICE, ...OF_THE_MACHINE, ...needs.flatMap((need) => BY_NEED[need]), ...own];
+  names.push(...Object.keys(all).filter(forTracing));
   if (needs.includes('objects') && all['S3_BUCKET']) names.push(...Object.keys(all).filter(forS3));
   return Object.fromEntries(names.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
 }

@@ -16,6 +16,9 @@ import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '../identity.ts';
 import type { IdentityVerifier } from '../identity.ts';
 import type { Logger } from '../logger.ts';
 import { requestIdFrom } from '../request-id.ts';
+import { withinSpan } from '../telemetry/current-span.ts';
+import type { Span, Tracing } from '../telemetry/tracing.ts';
+import { operationAttributes } from './operation-span.ts';
 import { requestScope } from './request-context.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -24,6 +27,7 @@ export interface HttpEndpointOptions<Context extends BaseContext> {
   createContext: (base: RequestContext) => Context;
   verifyIdentity: IdentityVerifier;
   log: Logger;
+  tracing: Tracing | null;
   maxBodyBytes: number;
 }
 
@@ -36,7 +40,7 @@ export interface HttpEndpoint {
 export async function createHttpEndpoint<Context extends BaseContext>(
   options: HttpEndpointOptions<Context>,
 ): Promise<HttpEndpoint> {
-  const { log } = options;
+  const { log, tracing } = options;
   const apollo = new ApolloServer<Context>({
     schema: options.schema,
     // Composition reads files; nobody else has a reason to ask a subgraph.
@@ -60,6 +64,16 @@ export async function createHttpEndpoint<Context extends BaseContext>(
   await apollo.start();
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (tracing === null) return answer(req, res);
+    const span = tracing.serve('GraphQL Operation', 'server', req.headers);
+    return withinSpan(span, async () => {
+      await answer(req, res, span);
+      span.set({ 'http.response.status_code': res.statusCode });
+      if (res.statusCode >= 500) span.fail(`answered ${res.statusCode}`);
+    });
+  }
+
+  async function answer(req: IncomingMessage, res: ServerResponse, span?: Span): Promise<void> {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
     const requestLog = log.child({ requestId });
     res.setHeader(REQUEST_ID_HEADER, requestId);
@@ -68,6 +82,7 @@ export async function createHttpEndpoint<Context extends BaseContext>(
         const identity = options.verifyIdentity(headerOf(req, IDENTITY_HEADER));
         if (req.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED', 'Use POST.');
         const body = await readJson(req, options.maxBodyBytes);
+        if (span?.recorded === true) span.set(operationAttributes(body));
         const signal = abortedWith(res);
         const response = await apollo.executeHTTPGraphQLRequest({
           httpGraphQLRequest: { method: req.method, headers: headersOf(req), search: '', body },

@@ -11,6 +11,9 @@ import type { MaskOptions } from '../graphql-errors.ts';
 import type { IdentityVerifier } from '../identity.ts';
 import type { Logger } from '../logger.ts';
 import { requestIdFrom } from '../request-id.ts';
+import { withinSpan } from '../telemetry/current-span.ts';
+import type { Span, Tracing } from '../telemetry/tracing.ts';
+import { operationAttributes } from './operation-span.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface WsEndpointOptions<Context extends object> {
@@ -18,6 +21,7 @@ export interface WsEndpointOptions<Context extends object> {
   createContext: (base: RequestContext) => Context;
   verifyIdentity: IdentityVerifier;
   log: Logger;
+  tracing: Tracing | null;
   maxMessageBytes: number;
 }
 
@@ -30,7 +34,7 @@ export interface WsEndpoint {
 /** How long a client may take to answer a close frame. */
 const CLOSE_DEADLINE_MS = 2_000;
 
-/** What the router puts into a subscribe message. */
+/** What the router puts into a subscribe message, beside a `traceparent`. */
 interface SubscribeExtensions {
   identity?: unknown;
   requestId?: unknown;
@@ -42,7 +46,7 @@ interface SubscribeExtensions {
  * that goes wrong with one may close the socket.
  */
 export function createWsEndpoint<Context extends object>(options: WsEndpointOptions<Context>): WsEndpoint {
-  const { schema, log } = options;
+  const { schema, log, tracing } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxMessageBytes });
   const operations = new WeakMap<object, Operation<Context>>();
   const scopes = new WeakMap<object, MaskOptions>();
@@ -69,7 +73,9 @@ export function createWsEndpoint<Context extends object>(options: WsEndpointOpti
             operationName: payload.operationName ?? null,
             variableValues: payload.variables ?? null,
           };
-          operations.set(args, { controller, newContext });
+          const beginSpan = () =>
+            tracing?.serve('subscription', 'server', payload.extensions ?? {}, operationAttributes(payload));
+          operations.set(args, { controller, newContext, beginSpan });
           return args;
         } catch (error) {
           return [error instanceof GraphQLError ? error : new GraphQLError('', { originalError: toError(error) })];
@@ -114,18 +120,21 @@ export function createWsEndpoint<Context extends object>(options: WsEndpointOpti
 interface Operation<Context> {
   controller: AbortController;
   newContext: () => Context;
+  beginSpan: () => Span | undefined;
 }
 
 /**
  * Like graphql-js' `subscribe`, but every event is executed with a context of its own: the
  * DataLoaders of a shared one would answer the second event with the rows of the first.
+ * Its span is one of its own, too: the subscription's has ended when its source is open.
  */
 async function subscribe<Context extends object>(
   args: ExecutionArgs,
   operation: Operation<Context> | undefined,
 ): Promise<AsyncGenerator<ExecutionResult> | ExecutionResult> {
   if (operation === undefined) throw new AppError('INTERNAL_SERVER_ERROR', 'An operation was lost.');
-  const source = await createSourceEventStream(args);
+  const span = operation.beginSpan();
+  const source = await withinSpan(span, async () => createSourceEventStream(args));
   if (!(Symbol.asyncIterator in source)) return source;
 
   const iterator = source[Symbol.asyncIterator]();
@@ -139,8 +148,13 @@ async function subscribe<Context extends object>(
     async next() {
       const event = await iterator.next();
       if (event.done === true) return { done: true, value: undefined };
-      const value = await execute({ ...args, rootValue: event.value, contextValue: operation.newContext() });
-      return { done: false, value };
+      const eventSpan = span?.follow('subscription event', 'internal');
+      const value = await withinSpan(eventSpan, async () =>
+        execute({ ...args, rootValue: event.value, contextValue: operation.newContext() }),
+      );
+      if (eventSpan?.recorded !== true) return { done: false, value };
+      // What the router does with it belongs to the same trace.
+      return { done: false, value: { ...value, extensions: { ...value.extensions, ...eventSpan.headers } } };
     },
     return: end,
     async throw(error) {

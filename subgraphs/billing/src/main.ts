@@ -2,6 +2,7 @@ import { createDb } from '@timbre/db/client';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { openBus } from '@timbre/platform/services';
 import { parseBillingEnv } from './env.ts';
@@ -10,7 +11,9 @@ import { startBilling } from './start-billing.ts';
 await runService(async (source) => {
   const env = parseBillingEnv(source);
   const log = createLogger({ name: 'billing', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-billing' });
+  const metrics = createMetrics({ service: 'billing' });
+  const tracing = await openTracing(source, { service: 'billing', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-billing', traced: tracing !== null });
   const bus = await openBus(env, { log });
   const server = await startBilling({
     db: database.db,
@@ -19,13 +22,15 @@ await runService(async (source) => {
     host: env.HOST,
     port: env.PORT,
     log,
-    metrics: createMetrics({ service: 'billing' }),
+    metrics,
+    tracing,
   });
   return {
     async close() {
       await server.close();
       await bus.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });

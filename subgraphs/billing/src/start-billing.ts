@@ -6,6 +6,7 @@ import type { IdentityVerifier } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import type { Metrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
 import { resolvers } from './resolvers/index.ts';
@@ -19,6 +20,8 @@ export interface BillingOptions {
   port: number;
   log: Logger;
   metrics: Metrics;
+  /** Null: off. */
+  tracing?: Tracing | null;
   /** Between two looks for expired holds; a minute unless told. */
   reapEveryMs?: number;
 }

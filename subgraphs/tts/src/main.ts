@@ -3,6 +3,7 @@ import { createJobs } from '@timbre/db/jobs';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
 import { parseServerEnv } from './env.ts';
@@ -12,7 +13,9 @@ import { startTts } from './start-tts.ts';
 await runService(async (source) => {
   const env = parseServerEnv(source);
   const log = createLogger({ name: 'tts', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-tts' });
+  const metrics = createMetrics({ service: 'tts' });
+  const tracing = await openTracing(source, { service: 'tts', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-tts', traced: tracing !== null });
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-jobs', max: 1, worker: false });
   const services = await openServices(env, { log });
   const [catalogue] = await Promise.all([loadModelCatalogue(log), jobs.start()]);
@@ -23,7 +26,8 @@ await runService(async (source) => {
     verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
     host: env.HOST,
     port: env.PORT,
-    metrics: createMetrics({ service: 'tts' }),
+    metrics,
+    tracing,
   });
   return {
     async close() {
@@ -32,6 +36,7 @@ await runService(async (source) => {
       await jobs.stop();
       await services.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });

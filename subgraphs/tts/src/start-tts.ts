@@ -3,6 +3,7 @@ import type { HttpServer } from '@timbre/platform/http-server';
 import type { IdentityVerifier } from '@timbre/platform/identity';
 import type { Metrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
 import { resolvers } from './resolvers/index.ts';
@@ -14,6 +15,8 @@ export interface TtsOptions {
   host: string;
   port: number;
   metrics: Metrics;
+  /** Null: off. */
+  tracing?: Tracing | null;
 }
 
 /** The subgraph over what it is made of, which stays the caller's to close. */

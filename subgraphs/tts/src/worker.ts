@@ -4,6 +4,7 @@ import { AppError } from '@timbre/platform/errors';
 import { startHttpServer } from '@timbre/platform/http-server';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
 import { createLocalEngine } from '@timbre/speech/local/local-engine';
@@ -14,13 +15,14 @@ import { startWorker } from './start-worker.ts';
 await runService(async (source) => {
   const env = parseWorkerEnv(source);
   const log = createLogger({ name: 'tts-worker', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-tts-worker' });
-  const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-worker-jobs' });
+  const metrics = createMetrics({ service: 'tts-worker' });
+  const tracing = await openTracing(source, { service: 'tts-worker', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-tts-worker', traced: tracing !== null });
+  const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-worker-jobs', tracing });
   const services = await openServices(env, { log });
   const { bus, store } = services;
   const { db } = database;
   const engine = await createLocalEngine({ processes: env.TTS_ENGINE_PROCESSES, log });
-  const metrics = createMetrics({ service: 'tts-worker' });
   const worker = await startWorker({
     db,
     jobs,
@@ -52,6 +54,7 @@ await runService(async (source) => {
       await server.close();
       await services.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });

@@ -2,6 +2,7 @@ import { createDb } from '@timbre/db/client';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { parseUsersEnv } from './env.ts';
 import { startUsers } from './start-users.ts';
@@ -9,19 +10,23 @@ import { startUsers } from './start-users.ts';
 await runService(async (source) => {
   const env = parseUsersEnv(source);
   const log = createLogger({ name: 'users', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-users' });
+  const metrics = createMetrics({ service: 'users' });
+  const tracing = await openTracing(source, { service: 'users', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-users', traced: tracing !== null });
   const server = await startUsers({
     db: database.db,
     verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
     host: env.HOST,
     port: env.PORT,
     log,
-    metrics: createMetrics({ service: 'users' }),
+    metrics,
+    tracing,
   });
   return {
     async close() {
       await server.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });

@@ -5,6 +5,7 @@ import type { IdentityVerifier } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import type { Metrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
 import { resolvers } from './resolvers/index.ts';
@@ -17,6 +18,8 @@ export interface UsersOptions {
   port: number;
   log: Logger;
   metrics: Metrics;
+  /** Null: off. */
+  tracing?: Tracing | null;
 }
 
 /** The subgraph over a database that stays the caller's to close. */

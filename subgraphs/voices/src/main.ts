@@ -3,6 +3,7 @@ import { createJobs } from '@timbre/db/jobs';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
 import { parseVoicesEnv } from './env.ts';
@@ -11,7 +12,9 @@ import { startVoices } from './start-voices.ts';
 await runService(async (source) => {
   const env = parseVoicesEnv(source);
   const log = createLogger({ name: 'voices', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-voices' });
+  const metrics = createMetrics({ service: 'voices' });
+  const tracing = await openTracing(source, { service: 'voices', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-voices', traced: tracing !== null });
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-voices-jobs', max: 1, worker: false });
   const services = await openServices(env, { log });
   await jobs.start();
@@ -21,7 +24,8 @@ await runService(async (source) => {
     host: env.HOST,
     port: env.PORT,
     log,
-    metrics: createMetrics({ service: 'voices' }),
+    metrics,
+    tracing,
   });
   return {
     async close() {
@@ -29,6 +33,7 @@ await runService(async (source) => {
       await jobs.stop();
       await services.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });

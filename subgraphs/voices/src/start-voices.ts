@@ -4,6 +4,7 @@ import type { IdentityVerifier } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import type { Metrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
 import { upsertLibrary } from './library.ts';
@@ -18,6 +19,8 @@ export interface VoicesOptions {
   port: number;
   log: Logger;
   metrics: Metrics;
+  /** Null: off. */
+  tracing?: Tracing | null;
 }
 
 /** The subgraph over its resources, which stay the caller's to close. */

@@ -4,6 +4,7 @@ import { AppError } from '@timbre/platform/errors';
 import { startHttpServer } from '@timbre/platform/http-server';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
 import { createLocalEngine } from '@timbre/speech/local/local-engine';
@@ -14,8 +15,10 @@ import { runJobs } from './run-jobs.ts';
 await runService(async (source) => {
   const env = parseVoicesEnv(source);
   const log = createLogger({ name: 'voices-worker', level: env.LOG_LEVEL });
-  const database = createDb(env.DATABASE_URL, { name: 'timbre-voices-worker' });
-  const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-voices-worker-jobs' });
+  const metrics = createMetrics({ service: 'voices-worker' });
+  const tracing = await openTracing(source, { service: 'voices-worker', log, registry: metrics.registry });
+  const database = createDb(env.DATABASE_URL, { name: 'timbre-voices-worker', traced: tracing !== null });
+  const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-voices-worker-jobs', tracing });
   const { bus, store, ...services } = await openServices(env, { log });
   const engine = await createLocalEngine({ log });
   if (engine === null) log.warn('no speech engine is installed: clones will fail with ENGINE_UNAVAILABLE');
@@ -24,7 +27,7 @@ await runService(async (source) => {
     host: env.HOST,
     port: env.PORT,
     log,
-    metrics: createMetrics({ service: 'voices-worker' }),
+    metrics,
     async ready() {
       await database.db.execute(sql`select 1`);
       await store.check();
@@ -41,6 +44,7 @@ await runService(async (source) => {
       await engine?.close();
       await services.close();
       await database.close();
+      await tracing?.close();
     },
   };
 });
