@@ -126,3 +126,78 @@ describe('size', () => {
     expect(codesOf(await strict.query(deep))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
   });
 });
+
+describe('directives', () => {
+  const skips = (count: number) => '@skip(if: false) '.repeat(count);
+  // Repeated ones are invalid, and counted before that is looked at.
+  test.each([
+    ['on fields', `{ who { userId ${skips(101)} } }`, 101],
+    ['on the operation and its variables', `query ($a: Int ${skips(60)}) ${skips(50)} { who { userId } }`, 110],
+    [
+      'on fragments',
+      `{ who { ... ${skips(50)} { ...F ${skips(50)} } } } fragment F on Who ${skips(5)} { userId }`,
+      105,
+    ],
+    [
+      'as often as their fragment is spread',
+      `{ who { ${'...F '.repeat(11)} } } fragment F on Who { userId ${skips(10)} }`,
+      110,
+    ],
+  ])('%s are counted', async (_name, document, actual) => {
+    expect((await strict.query(document)).errors).toMatchObject([
+      {
+        message: `The operation has ${actual} directives; the limit is 100.`,
+        extensions: { code: 'OPERATION_LIMIT_EXCEEDED', details: { limit: 'directives', maximum: 100, actual } },
+      },
+    ]);
+  });
+
+  test('that defer have a limit of their own, by what is delivered', async () => {
+    const deferring = (spreads: number) =>
+      `{ person(id: "p1") { ${'... { ...D } '.repeat(spreads)} } } fragment D on Person { id ... @defer { name } }`;
+    expect((await strict.query(deferring(20))).errors).toEqual([]);
+    expect((await strict.query(deferring(21))).errors).toMatchObject([
+      {
+        message: 'The operation defers 21 fragments; the limit is 20.',
+        extensions: { details: { limit: 'defers', maximum: 20, actual: 21 } },
+      },
+    ]);
+  });
+});
+
+describe('input', () => {
+  const document = 'query ($id: ID!) { person(id: $id) { id } }';
+  const ids = (count: number) => Array.from({ length: count }, (_, i) => `p${i}`);
+
+  test.each([
+    ['a list', { id: ids(501) }],
+    ['a list in a list', { id: [[], ids(501)] }],
+    ['a list in an object of a variable that nothing declares', { other: { deep: [{ ids: ids(501) }] } }],
+  ])('%s is as long as the limit says', async (_name, variables) => {
+    expect((await strict.query(document, { variables })).errors).toMatchObject([
+      {
+        message: 'The operation holds a list of 501 items; the limit is 500.',
+        extensions: { code: 'OPERATION_LIMIT_EXCEEDED', details: { limit: 'listLength', maximum: 500, actual: 501 } },
+      },
+    ]);
+  });
+
+  test('a list in the document is as long as the limit says', async () => {
+    const list = (count: number) => `{ person(id: [${'"a" '.repeat(count)}]) { id } }`;
+    expect(codesOf(await strict.query(list(500)))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
+    expect(codesOf(await strict.query(list(501)))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+  });
+
+  test('what is nested too deep is refused before anything recursive sees it, in both configurations', async () => {
+    const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+    expect(codesOf(await strict.query(document, { variables: { id: nested(21) } }))).toEqual([
+      'OPERATION_LIMIT_EXCEEDED',
+    ]);
+    for (const router of [strict, open]) {
+      const answer = await router.query(document, { variables: { other: nested(3_000) } });
+      expect(answer.errors).toMatchObject([
+        { extensions: { code: 'OPERATION_LIMIT_EXCEEDED', details: { limit: 'inputDepth' } } },
+      ]);
+    }
+  });
+});

@@ -10,6 +10,14 @@ export interface OperationLimits {
   maxRootFields: number;
   /** Fields altogether, fragments spread: a few nested fragments can stand for millions. */
   maxFields: number;
+  /** Directives, fragments spread. */
+  maxDirectives: number;
+  /** Deferred fragments, fragments spread: each is delivered by itself. */
+  maxDefers: number;
+  /** Items of any one list, in variables and in the document. */
+  maxListLength: number;
+  /** Lists and objects within one another, in variables. */
+  maxInputDepth: number;
   /** graphql-js's bound on nested lists of types in introspection. */
   introspectionDepth: boolean;
 }
@@ -21,6 +29,10 @@ export const GENEROUS_LIMITS: OperationLimits = {
   maxAliases: 1_000,
   maxRootFields: 1_000,
   maxFields: 50_000,
+  maxDirectives: 5_000,
+  maxDefers: 500,
+  maxListLength: 10_000,
+  maxInputDepth: 100,
   introspectionDepth: false,
 };
 
@@ -31,5 +43,9 @@ export const STRICT_LIMITS: OperationLimits = {
   maxAliases: 30,
   maxRootFields: 20,
   maxFields: 2_000,
+  maxDirectives: 100,
+  maxDefers: 20,
+  maxListLength: 500,
+  maxInputDepth: 20,
   introspectionDepth: true,
 };

@@ -35,6 +35,10 @@ const UNITS = {
   aliases: 'has {n} aliases',
   rootFields: 'has {n} root fields',
   fields: 'selects {n} fields when its fragments are spread',
+  directives: 'has {n} directives',
+  defers: 'defers {n} fragments',
+  listLength: 'holds a list of {n} items',
+  inputDepth: 'has variables {n} levels deep',
 } as const;
 
 /** A refusal that names the limit and what was sent; `atLeast` where counting stopped early. */

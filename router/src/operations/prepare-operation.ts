@@ -10,6 +10,7 @@ import { createCostEstimate } from '../demand/cost-estimate.ts';
 import type { CostEstimate } from '../demand/cost-estimate.ts';
 import { isUnanswerable, makeExecutable } from '../execution/executable-operation.ts';
 import type { ExecutableOperation } from '../execution/executable-operation.ts';
+import { checkVariables } from '../limits/check-variables.ts';
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { checkConditions } from './conditions.ts';
@@ -160,6 +161,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       throw refusal('INTROSPECTION_DISABLED', 'Introspection is not allowed here.');
     }
     const variables = request.variables ?? {};
+    checkVariables(variables, limits);
     const coercedVariables = coerce(supergraph, operation, variables);
     checkConditions(operation, parsed.fragments, coercedVariables);
 
