@@ -7,6 +7,8 @@ import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
 import type { Principal } from './auth/principal.ts';
+import { createCosting } from './demand/costing.ts';
+import type { DemandOptions } from './demand/demand-options.ts';
 import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
 import { createEngine } from './engine.ts';
@@ -45,8 +47,8 @@ export interface RouterOptions {
   limits?: Partial<OperationLimits>;
   /** Which documents are known by name, and which may be run; null: clients send theirs, and any. */
   documents?: DocumentsOptions | null;
-  /** The most an operation may cost by static estimate, and what a list counts about which nothing is said; null: off. */
-  cost?: { maximum: number; defaultListSize?: number } | null;
+  /** What operations may cost; default off. */
+  demand?: DemandOptions | null;
   /**
    * For whom progressive overrides hold whose labels say nothing by themselves; default nobody. `percent(N)` holds for
    * that share of the principals.
@@ -116,7 +118,6 @@ export interface Router {
 }
 
 const DEFAULT_MAX_BODY_BYTES = 2 * 1024 * 1024;
-const DEFAULT_LIST_SIZE = 10;
 const DEFAULT_KEEP_ALIVE_MS = 12_000;
 const DEFAULT_SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
 
@@ -214,14 +215,14 @@ interface GenerationContext {
 }
 
 async function generationOf(sdl: string, { options, connections, metrics }: GenerationContext): Promise<Generation> {
-  const { log, cost = null, planCache } = options;
+  const { log, demand = null, planCache } = options;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
   try {
     const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
     const prepare = createPrepare(supergraph, {
       limits: limitsOf(options),
-      cost: cost === null ? null : { defaultListSize: DEFAULT_LIST_SIZE, ...cost },
+      costing: demand === null ? null : createCosting(supergraph, demand),
       mayIntrospect: mayIntrospectOf(options),
       onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
       ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),

@@ -130,8 +130,9 @@ function withFlags(options: Partial<RouterOptions>, settings: RouterSettings): P
   const limits = { ...options.limits };
   if (maxDepth !== null) limits.maxDepth = maxDepth;
   if (maxAliases !== null) limits.maxAliases = maxAliases;
-  const cost = maxCost === null ? (options.cost ?? null) : { ...options.cost, maximum: maxCost };
-  return { ...options, limits, cost, cors: { origins: corsOrigins(options, settings) } };
+  const { demand = null } = options;
+  const most = maxCost === null ? demand : { ...demand, mode: 'enforce' as const, maximum: { default: maxCost } };
+  return { ...options, limits, demand: most, cors: { origins: corsOrigins(options, settings) } };
 }
 
 /** Sandbox is a page of Apollo's: it may use what is open anyway, and what runs on a developer's machine. */

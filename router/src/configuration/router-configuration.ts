@@ -15,9 +15,17 @@ const limits = z
   })
   .exactPartial();
 
-const cost = z.strictObject({
-  maximum: positive.describe('the most that an operation may cost by static estimate'),
-  defaultListSize: count.exactOptional().describe('what a list counts about which nothing is said'),
+const byPlan = <T extends z.ZodType>(value: T) =>
+  z.strictObject({
+    default: value,
+    anonymous: value.describe('for callers without a token').exactOptional(),
+    plans: z.record(z.string(), value).exactOptional(),
+  });
+
+const demand = z.strictObject({
+  mode: z.enum(['measure', 'enforce']).describe('measure refuses nothing'),
+  maximum: byPlan(positive).describe('the most points that an operation may be estimated to cost').exactOptional(),
+  listSize: count.describe('what a list counts about which nothing is said').exactOptional(),
 });
 
 const headerRule = z.union([
@@ -54,7 +62,7 @@ export const configurationSchema = z
       .union([z.boolean(), z.strictObject({ scope: z.string().min(1) })])
       .describe('for everybody, for nobody, or for who holds a scope'),
     limits,
-    cost,
+    demand,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
     csrfPrevention: z.boolean(),
     cors: z.strictObject({ origins: z.array(z.string()) }),

@@ -1,44 +1,65 @@
-import { getNamedType, isInputObjectType, isListType, isNonNullType, valueFromAST } from 'graphql';
-import type { FieldNode, GraphQLField, GraphQLInputType } from 'graphql';
-import type { AnnotationTable } from '../supergraph/annotations.ts';
-import { isRecord } from './list-size.ts';
+import { getNamedType, isInputObjectType, isListType, isNonNullType, Kind, valueFromAST } from 'graphql';
+import type { ArgumentNode, FieldNode, GraphQLCompositeType, GraphQLField, GraphQLInputType } from 'graphql';
+import { hasVariables, isRecord } from './list-size.ts';
+import { sum } from './term.ts';
+import type { Term } from './term.ts';
+import type { Weights } from './weights.ts';
+
+export interface ArgumentRules {
+  weights: Weights;
+  /** The Apollo Router counts a weight once for a list and again for each of its items; otherwise it counts once. */
+  weighsItems: boolean;
+}
 
 /** The cost of the arguments that a field is given: 1 for an input object or its weight, 0 for the rest or theirs. */
 export function argumentsCost(
-  coordinate: { type: string; field: GraphQLField<unknown, unknown> },
+  parent: GraphQLCompositeType,
+  field: GraphQLField<unknown, unknown>,
   node: FieldNode,
-  annotations: AnnotationTable,
-  variables: Readonly<Record<string, unknown>>,
-): number {
-  const weights = annotations.types.get(coordinate.type)?.fields.get(coordinate.field.name)?.argumentCosts;
-  let cost = 0;
-  for (const argument of node.arguments ?? []) {
-    const definition = coordinate.field.args.find((candidate) => candidate.name === argument.name.value);
-    if (definition === undefined) continue;
-    const value: unknown = valueFromAST(argument.value, definition.type, variables);
-    cost += valueCost(value, definition.type, annotations, weights?.get(definition.name) ?? null);
-  }
-  return cost;
+  rules: ArgumentRules,
+): Term {
+  if (node.arguments === undefined || node.arguments.length === 0) return 0;
+  return sum(node.arguments.map((argument) => argumentCost(parent, field, argument, rules)));
 }
 
-function valueCost(
-  value: unknown,
-  type: GraphQLInputType,
-  annotations: AnnotationTable,
-  weight: number | null,
-): number {
+function argumentCost(
+  parent: GraphQLCompositeType,
+  field: GraphQLField<unknown, unknown>,
+  { name, value }: ArgumentNode,
+  rules: ArgumentRules,
+): Term {
+  const type = field.args.find((candidate) => candidate.name === name.value)?.type;
+  if (type === undefined) return 0;
+  const weight = rules.weights.ofArgument(parent, field.name, name.value);
+  const named = getNamedType(type);
+  if (weight === null && !isInputObjectType(named) && !rules.weights.isAnnotated(named.name)) return 0;
+  if (value.kind === Kind.VARIABLE) {
+    const variable = value.name.value;
+    return (variables) => valueCost(variables[variable], type, weight, rules);
+  }
+  if (!hasVariables(value)) return valueCost(valueFromAST(value, type), type, weight, rules);
+  return (variables) => valueCost(valueFromAST(value, type, variables), type, weight, rules);
+}
+
+function valueCost(value: unknown, type: GraphQLInputType, weight: number | null, rules: ArgumentRules): number {
   if (value === null || value === undefined) return 0;
-  if (isNonNullType(type)) return valueCost(value, type.ofType, annotations, weight);
+  if (isNonNullType(type)) return valueCost(value, type.ofType, weight, rules);
+  const named = getNamedType(type);
+  const { weights, weighsItems } = rules;
+  const typeWeight = weights.isAnnotated(named.name) ? weights.ofType(named) : null;
   if (isListType(type) && Array.isArray(value)) {
     const itemType = type.ofType;
-    return value.reduce<number>((sum, item) => sum + valueCost(item, itemType, annotations, null), weight ?? 0);
+    const itemWeight = weighsItems ? weight : null;
+    return value.reduce<number>(
+      (total, item) => total + valueCost(item, itemType, itemWeight, rules),
+      weight ?? (weighsItems ? typeWeight : null) ?? 0,
+    );
   }
-  const named = getNamedType(type);
-  const own = annotations.types.get(named.name);
-  if (!isInputObjectType(named) || !isRecord(value)) return weight ?? own?.cost ?? 0;
-  let cost = weight ?? own?.cost ?? 1;
+  if (!isInputObjectType(named) || !isRecord(value)) return weight ?? typeWeight ?? 0;
+  let cost = weight ?? 1;
   for (const field of Object.values(named.getFields())) {
-    cost += valueCost(value[field.name], field.type, annotations, own?.fields.get(field.name)?.cost ?? null);
+    if (value[field.name] === undefined) continue;
+    cost += valueCost(value[field.name], field.type, weights.ofInputField(named.name, field.name), rules);
   }
   return cost;
 }

@@ -1,73 +1,38 @@
-import { getNamedType, isInputObjectType, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import { OperationTypeNode } from 'graphql';
 import type { OperationDefinitionNode } from 'graphql';
-import { estimateCost } from './estimate-cost.ts';
-import type { CostInput } from './estimate-cost.ts';
+import type { FragmentMap } from '../auth/filter-operation.ts';
+import { costOf, costTree } from './cost-tree.ts';
+import type { CostRules, TreeInput } from './cost-tree.ts';
+import { conditionVariables, createByConditions, isIncluded } from '../operations/by-conditions.ts';
+import { sum, valueOf } from './term.ts';
+import type { Variables } from './term.ts';
 
-/**
- * The estimated cost of an operation with given (coerced) variables.
- *
- * @throws OperationRefused as estimateCost does
- */
-export type CostEstimate = (coerced: Readonly<Record<string, unknown>>) => number;
+export const MUTATION_COST = 10;
 
-export interface CostEstimateInput extends Omit<CostInput, 'operation' | 'variables'> {
+export interface CostEstimateInput {
   /** Null where nothing was left of it. */
   operation: OperationDefinitionNode | null;
+  fragments: FragmentMap;
+  rules: CostRules;
 }
 
-const REMEMBERED = 100;
-const MAX_KEY_CHARACTERS = 500;
-
-/** An estimate that is worked out once for all variables that make no difference to it. */
-export function createCostEstimate({ operation, ...input }: CostEstimateInput): CostEstimate {
+/**
+ * What an operation may cost at most, after the cost specification and the Apollo Router's demand control: an object 1, a
+ * scalar or enum 0, or its `@cost`; a list its items; an input object 1; a mutation 10 more. Over the supergraph instead
+ * of over the fetches, so that it does not depend on how the plan is cut. Worked out once; what variables change is
+ * left open.
+ *
+ * What is returned throws OperationRefused where `@listSize` requires one slicing argument and another number is given.
+ */
+export function createCostEstimate({ operation, fragments, rules }: CostEstimateInput): (coerced: Variables) => number {
   if (operation === null) return () => 0;
-  const names = variablesThatCount({ ...input, operation });
-  const known = new Map<string, number>();
-  return (variables) => {
-    const key = names.length === 0 ? '' : JSON.stringify(names.map((name) => variables[name]));
-    const remembered = known.get(key);
-    if (remembered !== undefined) return remembered;
-    const cost = estimateCost({ ...input, operation, variables });
-    if (known.size >= REMEMBERED) known.clear();
-    if (key.length <= MAX_KEY_CHARACTERS) known.set(key, cost);
-    return cost;
-  };
-}
-
-/** Variables that cut lists, decide conditions or carry what has a cost itself. */
-function variablesThatCount({ operation, fragments, schema, annotations }: Omit<CostInput, 'variables'>): string[] {
-  const names = new Set<string>();
-  const typeInfo = new TypeInfo(schema);
-  const inside = { counts: false };
-  const countsHere = (argumentName: string): boolean => {
-    const directive = typeInfo.getDirective();
-    if (directive) return true;
-    const field = typeInfo.getFieldDef();
-    const parent = typeInfo.getParentType();
-    const annotated = parent && field ? annotations.types.get(parent.name)?.fields.get(field.name) : undefined;
-    if (annotated?.argumentCosts.has(argumentName) === true) return true;
-    if (annotated?.listSize?.slicingArguments.some((path) => path.split('.', 1)[0] === argumentName) === true)
-      return true;
-    const type = getNamedType(field?.args.find(({ name }) => name === argumentName)?.type);
-    return isInputObjectType(type) || (type !== undefined && annotations.types.has(type.name));
-  };
-  for (const root of [operation, ...fragments.values()]) {
-    visit(
-      root,
-      visitWithTypeInfo(typeInfo, {
-        Argument: {
-          enter({ name }) {
-            inside.counts = countsHere(name.value);
-          },
-          leave() {
-            inside.counts = false;
-          },
-        },
-        Variable({ name }) {
-          if (inside.counts) names.add(name.value);
-        },
-      }),
-    );
-  }
-  return [...names];
+  const root = rules.schema.getRootType(operation.operation);
+  if (!root) return () => 0;
+  const base = operation.operation === OperationTypeNode.MUTATION ? MUTATION_COST : 0;
+  const names = conditionVariables([operation, ...fragments.values()], ['skip', 'include']);
+  const termFor = createByConditions(names, (coerced) => {
+    const input: TreeInput = { rules, fragments, isIncluded: (selection) => isIncluded(selection, coerced) };
+    return sum([base, costOf(costTree(input, root, [operation.selectionSet], []))]);
+  });
+  return (coerced) => valueOf(termFor(coerced), coerced);
 }

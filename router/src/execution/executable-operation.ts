@@ -1,15 +1,14 @@
-import { executeSync, Kind, OperationTypeNode, visit } from 'graphql';
+import { executeSync, Kind, OperationTypeNode } from 'graphql';
 import type {
-  DirectiveNode,
   FieldNode,
   FragmentSpreadNode,
   GraphQLSchema,
   InlineFragmentNode,
   OperationDefinitionNode,
-  SelectionNode,
   SelectionSetNode,
 } from 'graphql';
 import type { FragmentMap } from '../auth/filter-operation.ts';
+import { conditionOf, conditionVariables, createByConditions, isIncluded } from '../operations/by-conditions.ts';
 import { asksFor } from './asks-for.ts';
 import type { CompiledPlan } from './compile-plan.ts';
 import type { Data } from './data.ts';
@@ -44,28 +43,16 @@ export interface ExecutableOptions {
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Of one operation at once: clients use few of the combinations that its conditions allow. */
-const MAX_SHAPES = 16;
-
 export function makeExecutable(options: ExecutableOptions): ExecutableOperation {
   const { plan } = options;
-  const conditions = conditionVariables(options);
-  const shapes = new Map<string, ObjectShape>();
+  const { operation, fragments } = options;
+  const conditions = conditionVariables([operation, ...fragments.values()], ['skip', 'include', 'defer']);
 
   return {
     plan,
     asksFor: (path) => asksFor(options, path),
     introspect: introspection(options),
-    shapeFor(coerced) {
-      const key = conditions.map((name) => (coerced[name] === true ? '1' : '0')).join('');
-      let shape = shapes.get(key);
-      if (shape === undefined) {
-        shape = shapeOf(options, coerced);
-        if (shapes.size >= MAX_SHAPES) shapes.clear();
-        shapes.set(key, shape);
-      }
-      return shape;
-    },
+    shapeFor: createByConditions(conditions, (coerced) => shapeOf(options, coerced)),
   };
 }
 
@@ -104,35 +91,6 @@ function planLabelOf(fragment: InlineFragmentNode | FragmentSpreadNode, coerced:
   if (defer === undefined || conditionOf(defer, coerced) === false) return null;
   const label = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
   return label?.kind === Kind.STRING ? label.value : null;
-}
-
-function isIncluded({ directives }: SelectionNode, coerced: Variables): boolean {
-  if (directives === undefined || directives.length === 0) return true;
-  return directives.every((directive) => {
-    if (directive.name.value === 'skip') return conditionOf(directive, coerced) !== true;
-    if (directive.name.value === 'include') return conditionOf(directive, coerced) !== false;
-    return true;
-  });
-}
-
-function conditionOf(directive: DirectiveNode, coerced: Variables): unknown {
-  const value = directive.arguments?.find(({ name }) => name.value === 'if')?.value;
-  if (value?.kind === Kind.VARIABLE) return coerced[value.name.value];
-  return value?.kind === Kind.BOOLEAN ? value.value : undefined;
-}
-
-function conditionVariables({ operation, fragments }: ExecutableOptions): string[] {
-  const names = new Set<string>();
-  for (const root of [operation, ...fragments.values()]) {
-    visit(root, {
-      Directive({ name, arguments: args }) {
-        if (!['skip', 'include', 'defer'].includes(name.value)) return;
-        const value = args?.find((argument) => argument.name.value === 'if')?.value;
-        if (value?.kind === Kind.VARIABLE) names.add(value.name.value);
-      },
-    });
-  }
-  return [...names];
 }
 
 /** Introspection is answered here, by graphql-js on the schema that clients see. */

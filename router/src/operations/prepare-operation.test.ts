@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
+import { createCosting } from '../demand/costing.ts';
 import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
 import { loadSupergraph } from '../supergraph/load-supergraph.ts';
 import { compose } from '../testing/compose.ts';
@@ -20,7 +21,7 @@ afterAll(() => graph.close());
 test('what was taken out is known in the operation that is given, whichever caches have let go of it', async () => {
   const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
-    cost: null,
+    costing: null,
     mayIntrospect: () => true,
     cacheSize: 1,
   });
@@ -44,7 +45,7 @@ test('large documents push one another out of the caches long before a thousand 
   const plans: string[] = [];
   const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
-    cost: null,
+    costing: null,
     mayIntrospect: () => true,
     onPlan: (outcome) => plans.push(outcome),
   });
@@ -68,7 +69,7 @@ test('who asks for the same while it is planned waits for that plan', async () =
   };
   const prepare = createPrepare(
     { ...supergraph, plan },
-    { limits: GENEROUS_LIMITS, cost: null, mayIntrospect: () => true },
+    { limits: GENEROUS_LIMITS, costing: null, mayIntrospect: () => true },
   );
   const ask = () =>
     prepare({ query: '{ person(id: "p1") { name } }' }, { principal: ANONYMOUS_PRINCIPAL, incremental: false });
@@ -80,7 +81,7 @@ test('who asks for the same while it is planned waits for that plan', async () =
 test('a chain of fragments around each of many fields is refused before it is written out', async () => {
   const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
-    cost: null,
+    costing: null,
     mayIntrospect: () => true,
   });
   const chain = Array.from({ length: 300 }, (_, i) => `fragment F${i} on Person { ...F${i + 1} }`).join(' ');
@@ -104,7 +105,7 @@ test('fragments on each of many types are refused before they multiply', async (
   });
   const prepare = createPrepare(await loadSupergraph(sdl), {
     limits: GENEROUS_LIMITS,
-    cost: null,
+    costing: null,
     mayIntrospect: () => true,
   });
   const depth = 15;
@@ -113,9 +114,10 @@ test('fragments on each of many types are refused before they multiply', async (
 });
 
 test('a fragment costs what it is, however often it is spread', async () => {
-  const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
+  const supergraph = await loadSupergraph(graph.supergraph);
+  const prepare = createPrepare(supergraph, {
     limits: GENEROUS_LIMITS,
-    cost: { maximum: 100, defaultListSize: 10 },
+    costing: createCosting(supergraph, { mode: 'enforce', maximum: { default: 100 } }),
     mayIntrospect: () => true,
   });
   const length = 2_000;
@@ -131,7 +133,7 @@ test('a fragment costs what it is, however often it is spread', async () => {
 test('operations that nobody has planned yet do not wait in a line without an end', async () => {
   const prepare = createPrepare(await loadSupergraph(graph.supergraph), {
     limits: GENEROUS_LIMITS,
-    cost: null,
+    costing: null,
     mayIntrospect: () => true,
   });
   const asked = Array.from({ length: 600 }, (_, index) =>

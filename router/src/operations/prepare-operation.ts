@@ -6,8 +6,8 @@ import type { Access } from '../auth/access.ts';
 import { filterOperation } from '../auth/filter-operation.ts';
 import type { FilteredOperation } from '../auth/filter-operation.ts';
 import type { Principal } from '../auth/principal.ts';
-import { createCostEstimate } from '../demand/cost-estimate.ts';
-import type { CostEstimate } from '../demand/cost-estimate.ts';
+import type { Costing } from '../demand/costing.ts';
+import type { Variables } from '../demand/term.ts';
 import { isUnanswerable, makeExecutable } from '../execution/executable-operation.ts';
 import type { ExecutableOperation } from '../execution/executable-operation.ts';
 import { checkVariables } from '../limits/check-variables.ts';
@@ -56,7 +56,7 @@ export interface PreparedOperation {
 export interface PrepareOptions {
   limits: OperationLimits;
   /** Null: cost is neither computed nor enforced. */
-  cost: { maximum: number; defaultListSize: number } | null;
+  costing: Costing | null;
   mayIntrospect: (principal: Principal) => boolean;
   /** Entries of each cache; default 1,000. */
   cacheSize?: number;
@@ -85,7 +85,8 @@ export interface Prepare {
 interface Recipe extends LabeledOperation {
   filtered: FilteredOperation;
   overrides: readonly string[];
-  estimate: CostEstimate;
+  /** Null where cost is off. */
+  estimate: ((coerced: Variables) => number) | null;
   /** Null until it has been planned. */
   executable: ExecutableOperation | null;
 }
@@ -98,7 +99,7 @@ interface Recipe extends LabeledOperation {
  */
 export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOptions): Prepare {
   const { schema, annotations } = supergraph;
-  const { limits, cost, cacheSize = 1_000, onPlan = () => undefined } = options;
+  const { limits, costing, cacheSize = 1_000, onPlan = () => undefined } = options;
   const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
   const recipes = createDocumentCache<Recipe>(cacheSize);
   const accesses = new LRUCache<string, Access>({ max: cacheSize });
@@ -133,8 +134,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
           ? labelDefers(operation, parsed.fragments, coerced)
           : withoutDefer(operation, parsed.fragments);
       const filtered = filterOperation(labeled.operation, labeled.fragments, schema, access);
-      const input = { ...filtered, schema, annotations, defaultListSize: cost?.defaultListSize ?? 0 };
-      return { ...labeled, filtered, overrides, estimate: createCostEstimate(input), executable: null };
+      return { ...labeled, filtered, overrides, estimate: costing?.estimateOf(filtered) ?? null, executable: null };
     });
   }
 
@@ -166,17 +166,8 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     checkConditions(operation, parsed.fragments, coercedVariables);
 
     const recipe = recipeOf(parsed, operation, coercedVariables, context);
-    let estimatedCost: number | null = null;
-    if (cost !== null) {
-      estimatedCost = recipe.estimate(coercedVariables);
-      if (estimatedCost > cost.maximum) {
-        throw refusal(
-          'COST_ESTIMATED_TOO_EXPENSIVE',
-          `The operation could cost ${estimatedCost} points; at most ${cost.maximum} are allowed.`,
-          { cost: { estimated: estimatedCost, max: cost.maximum } },
-        );
-      }
-    }
+    const estimatedCost = recipe.estimate?.(coercedVariables) ?? null;
+    if (estimatedCost !== null) costing?.check(estimatedCost, context.principal);
     if (recipe.executable !== null) onPlan('hit');
     const executable = recipe.executable ?? (await executableOf(recipe, onPlan));
     if (isUnanswerable(executable, coercedVariables)) {

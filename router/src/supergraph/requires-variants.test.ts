@@ -121,7 +121,7 @@ describe('with @defer', () => {
   async function deliver(query: string) {
     const identity = createIdentitySource(createIdentitySigner(IDENTITY_SECRET))(ANONYMOUS_PRINCIPAL);
     const loaded = await loadSupergraph(graph.supergraph);
-    const prepare = createPrepare(loaded, { limits: GENEROUS_LIMITS, cost: null, mayIntrospect: () => true });
+    const prepare = createPrepare(loaded, { limits: GENEROUS_LIMITS, costing: null, mayIntrospect: () => true });
     const transports = new Map(
       loaded.subgraphs.map(({ name }) => {
         return [name, createHttpTransport({ name, url: graph.subgraphUrl(name) ?? '' })] as const;
