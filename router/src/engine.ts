@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ErrorCode } from '@timbre/platform/errors';
-import { isAppError, isErrorCode } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
-import type { GraphQLError } from 'graphql';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { Principal } from './auth/principal.ts';
+import { codeOf } from './error-code.ts';
 import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
@@ -18,6 +17,7 @@ import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream, Subscription, SubscriptionTarget } from './subscriptions/subscribe-operation.ts';
 import type { LoadedSupergraph } from './supergraph/load-supergraph.ts';
+import { beginFetchSpan, endFetchSpan, failFetchSpan } from './telemetry/fetch-span.ts';
 import type { ClientIdentity } from './transports/client-identity.ts';
 
 /** One request of one caller, whatever brought it. */
@@ -33,6 +33,8 @@ export interface Session {
   /** What callers without a token are told apart by; null where it is not known. */
   address: string | null;
   client: ClientIdentity;
+  /** What is done for it belongs to this span; absent where nothing is traced. */
+  span?: Span | undefined;
 }
 
 /** What the transports run operations on. */
@@ -87,11 +89,12 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
   const { supergraph, prepare, identityOf, propagateHeaders, log, metrics } = options;
   const { calls, streams } = options.connections;
 
-  const contextOf = ({ principal, requestId, signal, headers }: Session): CallContext => ({
+  const contextOf = ({ principal, requestId, signal, headers, span }: Session): CallContext => ({
     requestId,
     signal,
     identity: () => identityOf?.(principal) ?? null,
     headers: propagateHeaders(headers),
+    span,
   });
 
   const executionOf = (prepared: PreparedOperation, session: Session): Execution => {
@@ -102,15 +105,18 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
         const name = request.operation.subgraph;
         const transport = calls.get(name);
         if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
+        const span = context.span?.recorded === true ? beginFetchSpan(context.span, request) : context.span;
         const started = performance.now();
         const count = (outcome: 'ok' | 'errors' | 'failed') =>
           metrics.fetchDuration.observe({ subgraph: name, outcome }, (performance.now() - started) / 1000);
         try {
-          const response = await transport.call(request, context);
+          const response = await transport.call(request, span === context.span ? context : { ...context, span });
           count(response.errors === undefined ? 'ok' : 'errors');
+          if (span !== undefined) endFetchSpan(span, response);
           return response;
         } catch (error) {
           count('failed');
+          if (span !== undefined) failFetchSpan(span, error);
           if (error instanceof SubgraphFailure && error.code !== 'CANCELED') {
             const { message, code, cause } = error;
             const reason = cause instanceof Error ? cause.message : undefined;
@@ -135,15 +141,17 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     const { primary } = prepared.executable.plan;
     const upstream = primary === null ? undefined : streams.get(primary.operation.subgraph);
     if (primary === null || upstream === undefined) return null;
-    return { execution: executionOf(prepared, session), primary, schema: supergraph.schema, upstream, onLeft };
+    const executionIn = (span: Span) => executionOf(prepared, { ...session, span });
+    const execution = executionOf(prepared, session);
+    return { execution, executionIn, primary, schema: supergraph.schema, upstream, onLeft };
   }
 
   return {
     execute,
     async prepare(request, session) {
       try {
-        const { principal, incremental = false } = session;
-        return await prepare(request, { principal, incremental });
+        const { principal, incremental = false, span } = session;
+        return await prepare(request, { principal, incremental, span });
       } catch (error) {
         if (error instanceof OperationRefused) {
           metrics.refusals.inc({ code: codeOf(error.errors[0]) });
@@ -176,11 +184,4 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
       await options.connections.release();
     },
   };
-}
-
-/** For metrics: a closed set, whatever an error carries. */
-export function codeOf(error: GraphQLError | undefined): ErrorCode {
-  const code = error?.extensions['code'];
-  if (isErrorCode(code)) return code;
-  return isAppError(error?.originalError) ? error.originalError.code : 'INTERNAL_SERVER_ERROR';
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
 import type { Logger } from '@timbre/platform/logger';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
@@ -27,13 +28,14 @@ import { createConnections } from './subgraphs/connections.ts';
 import type { Connections } from './subgraphs/connections.ts';
 import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
 import { createHttpTransports } from './subgraphs/http-transports.ts';
-import { createHeaderPropagation, DEFAULT_HEADER_RULES } from './subgraphs/propagate-headers.ts';
+import { createHeaderPropagation, DEFAULT_HEADER_RULES, withoutTraceContext } from './subgraphs/propagate-headers.ts';
 import type { HeaderRule } from './subgraphs/propagate-headers.ts';
 import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
 import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
+import { traceOperations } from './telemetry/trace-operations.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
 import { createHttpHandler } from './transports/http/http-handler.ts';
 import { createWsHandler } from './transports/ws/ws-handler.ts';
@@ -89,6 +91,8 @@ export interface RouterOptions {
   log: Logger;
   /** Where the router's metrics are registered; default one of its own. */
   registry?: Registry;
+  /** Makes spans of what is done; null: nothing is traced. Not closed with the router. */
+  tracing?: Tracing | null;
 }
 
 /** A federated GraphQL router to be mounted in any node:http server. */
@@ -152,8 +156,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
   });
-  /** The outermost first: limits, documents, demand. One that is off is not among them. */
+  /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
   const policies: Policy[] = [];
+  if (options.tracing) policies.push(traceOperations(options.tracing));
   const documents = documentsOf(options);
   if (documents !== null) policies.push(documents.policy);
   const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
@@ -202,6 +207,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 const limitsOf = (options: RouterOptions): OperationLimits => ({ ...GENEROUS_LIMITS, ...options.limits });
 const mayIntrospectOf = (options: RouterOptions) => options.mayIntrospect ?? (() => true);
 
+const headerRulesOf = ({ tracing = null, propagateHeaders = DEFAULT_HEADER_RULES }: RouterOptions) =>
+  tracing === null ? propagateHeaders : withoutTraceContext(propagateHeaders);
+
 function documentsOf(options: RouterOptions): DocumentsPolicy | null {
   const { documents = null, log } = options;
   if (documents === null) return null;
@@ -231,7 +239,7 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
       supergraph,
       prepare,
       identityOf: options.identityOf ?? null,
-      propagateHeaders: createHeaderPropagation(options.propagateHeaders ?? DEFAULT_HEADER_RULES),
+      propagateHeaders: createHeaderPropagation(headerRulesOf(options)),
       connections: connections.lease(subgraphs),
       log,
       metrics,

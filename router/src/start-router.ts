@@ -13,6 +13,7 @@ import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { openBus, openSharedCache } from '@timbre/platform/services';
+import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
 import { createUrlSigner } from '@timbre/platform/storage/url-signer';
@@ -49,6 +50,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
+  const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
   const planCache = settings.redisUrl === null ? null : await openSharedCache(settings.redisUrl, log);
   const bus = await busOf(settings, log);
 
@@ -59,6 +61,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     authenticate,
     log,
     registry: metrics.registry,
+    tracing,
     ...(planCache === null ? {} : { planCache }),
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
@@ -93,6 +96,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       watch.close();
       await server.close(options);
       await Promise.all([router.close(), resolver?.close(), planCache?.close(), bus?.close()]);
+      await tracing?.close();
     },
   };
 }

@@ -1,3 +1,5 @@
+import { withinSpan } from '@timbre/platform/telemetry/current-span';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import { getVariableValues } from 'graphql';
 import type { OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -68,6 +70,8 @@ export interface PrepareContext {
   principal: Principal;
   /** Whether the client reads what is delivered later; where it does not, nothing is deferred. */
   incremental: boolean;
+  /** Of the preparation, where it is traced. */
+  span?: Span | undefined;
 }
 
 export interface Prepare {
@@ -138,10 +142,10 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     });
   }
 
-  async function executableOf(recipe: Recipe, onLookup: OnPlan): Promise<ExecutableOperation> {
+  async function executableOf(recipe: Recipe, onLookup: OnPlan, span?: Span): Promise<ExecutableOperation> {
     if (recipe.executable !== null) return recipe.executable;
     const { filtered, overrides, operation, fragments, labels: deferLabels } = recipe;
-    const plan = await plans.planOf(filtered, overrides, onLookup);
+    const plan = await withinSpan(span?.child('plan', 'internal'), () => plans.planOf(filtered, overrides, onLookup));
     const { denied } = filtered;
     recipe.executable ??= makeExecutable({ schema, operation, fragments, denied, plan, sourceOf, deferLabels });
     return recipe.executable;
@@ -169,7 +173,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const estimatedCost = recipe.estimate?.(coercedVariables) ?? null;
     if (estimatedCost !== null) costing?.check(estimatedCost, context.principal);
     if (recipe.executable !== null) onPlan('hit');
-    const executable = recipe.executable ?? (await executableOf(recipe, onPlan));
+    const executable = recipe.executable ?? (await executableOf(recipe, onPlan, context.span));
     if (isUnanswerable(executable, coercedVariables)) {
       throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
     }

@@ -1,3 +1,4 @@
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { Pool } from 'undici';
 import type { Breaker } from './circuit-breaker.ts';
 import { isGatewayFailure } from './circuit-breaker.ts';
@@ -32,6 +33,8 @@ export interface FlightPlan {
   body: string;
   /** How often it may be repeated where no answer arrived; 0 for what changes something. */
   retries: number;
+  /** Of who sent it; who joined it later has spans of their own. */
+  span: Span | undefined;
   /** No answer will come any more, or it has. */
   onLanded: (flight: Flight) => void;
 }
@@ -205,6 +208,8 @@ export class Flight implements Watched, ExchangeOwner {
     const { watch, breaker } = this.#route;
     watch.delete(this);
     this.#plan.onLanded(this);
+    const { span } = this.#plan;
+    if (span?.recorded === true && outcome instanceof Answer) span.set({ 'http.response.status_code': outcome.status });
     if (this.#probe === null) {
       breaker?.report(outcome);
       this.#tell(outcome);

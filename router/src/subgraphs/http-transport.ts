@@ -1,4 +1,5 @@
 import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '@timbre/platform/identity';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import { Pool } from 'undici';
 import { createBreaker } from './circuit-breaker.ts';
 import type { BreakerOptions, BreakerState } from './circuit-breaker.ts';
@@ -68,7 +69,7 @@ export function createHttpTransport(
     return state;
   }
 
-  function fly({ operation, variables }: SubgraphRequest, { requestId, identity, headers }: CallContext): Flight {
+  function fly({ operation, variables }: SubgraphRequest, { requestId, identity, headers, span }: CallContext): Flight {
     const { head, shared } = stateOf(operation);
     const json = variables === undefined ? '' : JSON.stringify(variables);
     const signed = identity();
@@ -76,6 +77,7 @@ export function createHttpTransport(
     const isQuery = operation.kind === 'query';
     const known = isQuery ? shared.find(principal, json) : undefined;
     if (known !== undefined) {
+      if (span?.recorded === true) span.set({ 'timbre.fetch.shared': true });
       events.onShared?.();
       return known;
     }
@@ -84,9 +86,10 @@ export function createHttpTransport(
 
     if (!isQuery) changes.count += 1;
     const flight = new Flight(route, {
-      headers: headersOf(requestId, signed, headers),
+      headers: headersOf(requestId, signed, headers, span),
       body: json === '' ? `${head}}` : `${head},"variables":${json}}`,
       retries: isQuery ? retries : 0,
+      span,
       onLanded(landed) {
         if (isQuery) shared.delete(landed);
         else changes.count += 1;
@@ -138,7 +141,12 @@ function createRoute(
   };
 }
 
-function headersOf(requestId: string, identity: string | null, propagated: CallContext['headers']): string[] {
+function headersOf(
+  requestId: string,
+  identity: string | null,
+  propagated: CallContext['headers'],
+  span: Span | undefined,
+): string[] {
   const headers = [
     'content-type',
     'application/json',
@@ -152,6 +160,11 @@ function headersOf(requestId: string, identity: string | null, propagated: CallC
   if (identity !== null) headers.push(IDENTITY_HEADER, identity);
   if (propagated !== undefined) {
     for (const name of Object.keys(propagated)) headers.push(name, propagated[name] ?? '');
+  }
+  if (span !== undefined) {
+    const { traceparent, tracestate } = span.headers;
+    if (traceparent !== undefined) headers.push('traceparent', traceparent);
+    if (tracestate !== undefined) headers.push('tracestate', tracestate);
   }
   return headers;
 }

@@ -15,6 +15,14 @@ export type HeaderRule =
 /** Trace context (w3.org/TR/trace-context) goes on; nothing else does unless it is named. */
 export const DEFAULT_HEADER_RULES: readonly HeaderRule[] = ['traceparent', 'tracestate'];
 
+/** The rules where the router takes part in the trace itself: what it sends is its own place in it. */
+export function withoutTraceContext(rules: readonly HeaderRule[]): HeaderRule[] {
+  return rules.filter((rule) => {
+    const { name, as = name } = typeof rule === 'string' ? { name: rule } : rule;
+    return as.toLowerCase() !== 'traceparent' && as.toLowerCase() !== 'tracestate';
+  });
+}
+
 /** @returns undefined where no rule applies */
 export type PropagateHeaders = (headers: IncomingHttpHeaders | undefined) => Record<string, string> | undefined;
 

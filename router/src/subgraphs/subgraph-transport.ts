@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@timbre/platform/errors';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { GraphQLFormattedError } from 'graphql';
 
 /** One operation for a subgraph: made once, sent many times. Its identity is stable, so that it can be a key. */
@@ -27,6 +28,8 @@ export interface CallContext {
   /** Propagated from the client's request; lower-case names. */
   headers?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
+  /** The call's own, whose trace goes on at the subgraph. */
+  span?: Span | undefined;
 }
 
 /** A subgraph did not give a GraphQL answer. The message is fit for clients: it names no address. */

@@ -54,7 +54,7 @@ export function shareUpstream(transport: SubscriptionTransport): SharedUpstream 
         query: operation.query,
         operationName,
         variables: operation.variables(),
-        extensions: { identity: context.identity(), requestId: context.requestId },
+        extensions: { identity: context.identity(), requestId: context.requestId, ...context.span?.headers },
       }),
       {
         next(event, bytes) {

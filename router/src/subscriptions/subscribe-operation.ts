@@ -1,8 +1,10 @@
 import type { ErrorCode } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import { GraphQLError } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../auth/principal.ts';
+import { codeOf } from '../error-code.ts';
 import { internalError } from '../execution/client-errors.ts';
 import type { FetchStep } from '../execution/compile-plan.ts';
 import { executeEvent } from '../execution/execute-operation.ts';
@@ -10,6 +12,7 @@ import type { Execution, ExecutionOutcome } from '../execution/execute-operation
 import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
 import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
 import type { CallContext } from '../subgraphs/subgraph-transport.ts';
+import { beginEventSpan } from '../telemetry/event-span.ts';
 import { atSecond } from './at-second.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
@@ -27,6 +30,8 @@ const EVENT_QUEUE_BYTES = 8 * 1024 * 1024;
 /** What a subscription runs on: its operation as it was prepared on one supergraph. */
 export interface SubscriptionTarget {
   execution: Execution;
+  /** The same for one event, as a part of its span. */
+  executionIn: (span: Span) => Execution;
   /** What is subscribed to. */
   primary: FetchStep;
   schema: GraphQLSchema;
@@ -257,15 +262,22 @@ function release(target: SharedTarget): void {
 
 async function completeEvent(
   event: unknown,
-  { execution, primary }: SubscriptionTarget,
+  { execution, executionIn, primary }: SubscriptionTarget,
   { context, log }: SubscribeOptions,
 ): Promise<ExecutionOutcome> {
+  const span = context.span?.recorded === true ? beginEventSpan(context.span, event) : undefined;
   try {
-    return await executeEvent(execution, parseSubgraphResponse(primary.operation.subgraph, event));
+    const response = parseSubgraphResponse(primary.operation.subgraph, event);
+    const outcome = await executeEvent(span === undefined ? execution : executionIn(span), response);
+    if (outcome.errors !== undefined) span?.fail(codeOf(outcome.errors[0]));
+    return outcome;
   } catch (error) {
+    span?.fail(error instanceof SubgraphFailure ? error.code : 'INTERNAL_SERVER_ERROR');
     if (error instanceof SubgraphFailure) return { data: null, errors: [failureError(error)] };
     log.error({ err: error, requestId: context.requestId }, 'an event could not be completed');
     return { data: null, errors: [internalError(context.requestId)] };
+  } finally {
+    span?.end();
   }
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '@timbre/platform/errors';
 import type { Identity } from '@timbre/platform/identity';
 import type { RequestContext } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { compose } from './compose.ts';
 import { startTestSubgraph } from './test-subgraph.ts';
 
@@ -114,7 +115,9 @@ const person = (id: string) => ({
 });
 
 /** Two real subgraph servers with something of everything that the router has to deal with. */
-export async function startTestGraph(): Promise<TestGraph> {
+export async function startTestGraph(
+  tracingOf: (subgraph: string) => Promise<Tracing | null> = async () => null,
+): Promise<TestGraph> {
   const calls: string[] = [];
   const subscribedBy: Identity[] = [];
   const waiting = new Set<() => void>();
@@ -226,8 +229,8 @@ export async function startTestGraph(): Promise<TestGraph> {
     },
   };
 
-  const people = await startTestSubgraph('people', PEOPLE, peopleResolvers);
-  const voices = await startTestSubgraph('voices', VOICES, voicesResolvers);
+  const people = await startTestSubgraph('people', PEOPLE, peopleResolvers, await tracingOf('people'));
+  const voices = await startTestSubgraph('voices', VOICES, voicesResolvers, await tracingOf('voices'));
   const urls: Record<string, string> = { people: people.url, voices: voices.url };
 
   return {

@@ -2,11 +2,17 @@ import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
+import type { Tracing } from '@timbre/platform/telemetry/tracing';
 
 export const IDENTITY_SECRET = 'the identity secret of the router tests';
 
 /** One subgraph that can be stopped and started again at its address. */
-export async function startTestSubgraph(name: string, typeDefs: string, resolvers: object) {
+export async function startTestSubgraph(
+  name: string,
+  typeDefs: string,
+  resolvers: object,
+  tracing: Tracing | null = null,
+) {
   const log = createLogger({ name, level: 'silent' });
   const start = (port: number) =>
     startSubgraph({
@@ -20,6 +26,7 @@ export async function startTestSubgraph(name: string, typeDefs: string, resolver
       ready: () => undefined,
       log,
       metrics: createMetrics({ service: name }),
+      tracing,
     });
   let server = await start(0);
   const { port, url } = server;

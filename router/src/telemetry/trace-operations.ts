@@ -1,0 +1,122 @@
+import { hash } from 'node:crypto';
+import type { Span, SpanAttributes, Tracing, UntrustedTraceHeaders } from '@timbre/platform/telemetry/tracing';
+import type { GraphQLError } from 'graphql';
+import type { Policy, Session } from '../engine.ts';
+import { codeOf } from '../error-code.ts';
+import type { ExecutionOutcome } from '../execution/execute-operation.ts';
+import type { OperationRequest, PreparedOperation } from '../operations/prepare-operation.ts';
+import { OperationRefused } from '../operations/refusal.ts';
+import { watchStream } from '../subscriptions/watch-stream.ts';
+
+/**
+ * A span for each operation (opentelemetry.io/docs/specs/semconv/graphql), in the trace that the request names: by its
+ * headers over HTTP, by its extensions over a websocket. It lasts until everything has been delivered, and a
+ * subscription's until it is open: its events are spans of their own, with a link to it. They tell neither the document
+ * nor its variables, but the document's hash.
+ */
+export function traceOperations(tracing: Tracing): Policy {
+  return (next) => {
+    const spans = new WeakMap<PreparedOperation, Span>();
+    const hashes = new WeakMap<PreparedOperation['executable'], string>();
+
+    function describe({ operation, executable }: PreparedOperation): SpanAttributes {
+      let digest = hashes.get(executable);
+      if (digest === undefined) {
+        digest = hash('sha256', operation.loc?.source.body ?? '');
+        hashes.set(executable, digest);
+      }
+      return {
+        'graphql.operation.type': operation.operation,
+        'timbre.document.sha256': digest,
+        ...(operation.name && { 'graphql.operation.name': operation.name.value }),
+      };
+    }
+
+    async function prepareIn(span: Span, request: OperationRequest, session: Session): Promise<PreparedOperation> {
+      const preparing = span.child('prepare', 'internal');
+      try {
+        return await next.prepare(request, { ...session, span: preparing });
+      } catch (error) {
+        const { errors, code } = failureOf(error);
+        preparing.fail(code);
+        tell(span, errors, code);
+        span.end();
+        throw error;
+      } finally {
+        preparing.end();
+      }
+    }
+
+    return {
+      async prepare(request, session) {
+        const span = tracing.serve('GraphQL Operation', 'server', carrierOf(request, session));
+        if (span.recorded) span.set(callerOf(session));
+        const prepared = span.recorded
+          ? await prepareIn(span, request, session)
+          : await next.prepare(request, { ...session, span });
+        if (span.recorded) {
+          span.rename(prepared.operation.operation);
+          span.set(describe(prepared));
+        }
+        spans.set(prepared, span);
+        return prepared;
+      },
+      async execute(prepared, session) {
+        const span = spans.get(prepared);
+        const outcome = await next.execute(prepared, { ...session, span });
+        return span?.recorded === true ? told(span, outcome) : outcome;
+      },
+      subscribe(prepared, session) {
+        const span = spans.get(prepared);
+        let results: ReturnType<typeof next.subscribe>;
+        try {
+          results = next.subscribe(prepared, { ...session, span });
+        } catch (error) {
+          const { errors, code } = failureOf(error);
+          if (span !== undefined) tell(span, errors, code);
+          span?.end();
+          throw error;
+        }
+        if (results instanceof Promise)
+          return span === undefined ? results : results.then((outcome) => told(span, outcome));
+        span?.end();
+        return results;
+      },
+      close: () => next.close(),
+    };
+  };
+}
+
+function carrierOf({ extensions }: OperationRequest, { headers, transport }: Session): UntrustedTraceHeaders {
+  // The headers of a websocket are those of its handshake, and none of its operations'.
+  return (transport === 'ws' ? extensions : headers) ?? {};
+}
+
+function callerOf({ client, requestId, transport }: Session): SpanAttributes {
+  return {
+    'timbre.request.id': requestId,
+    'timbre.transport': transport,
+    ...(client.name === null ? {} : { 'graphql.client.name': client.name }),
+    ...(client.version === null ? {} : { 'graphql.client.version': client.version }),
+  };
+}
+
+function told(span: Span, outcome: ExecutionOutcome): ExecutionOutcome {
+  if (outcome.errors !== undefined) tell(span, outcome.errors, codeOf(outcome.errors[0]));
+  if (outcome.incremental === undefined) {
+    span.end();
+    return outcome;
+  }
+  return { ...outcome, incremental: watchStream(outcome.incremental, { onEnd: () => span.end() }) };
+}
+
+/** Codes, not messages: those can hold what the client has sent. */
+function tell(span: Span, errors: readonly GraphQLError[], code: string): void {
+  span.set({ 'graphql.error.count': errors.length, 'timbre.error.code': code });
+  span.fail(code);
+}
+
+function failureOf(error: unknown): { errors: readonly GraphQLError[]; code: string } {
+  const errors = error instanceof OperationRefused ? error.errors : [];
+  return { errors, code: codeOf(errors[0]) };
+}
