@@ -37,7 +37,9 @@ import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import { traceOperations } from './telemetry/trace-operations.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
+import { PREFLIGHT_HEADERS } from './transports/http/csrf.ts';
 import { createHttpHandler } from './transports/http/http-handler.ts';
+import type { BatchingOptions } from './transports/http/read-request.ts';
 import { createWsHandler } from './transports/ws/ws-handler.ts';
 
 /** Nothing but `supergraph` and `log` is required: the defaults serve any supergraph to everybody. */
@@ -64,8 +66,18 @@ export interface RouterOptions {
   identityOf?: ((principal: Principal) => string) | null;
   /** Of a request body and of a websocket message; default 2 MiB. */
   maxBodyBytes?: number;
-  csrfPrevention?: boolean;
+  /** Arrays of operations in one request; null: they are refused. Default null. */
+  batching?: BatchingOptions | null;
+  /** JSON answers of 1 KiB and more are sent as br or gzip where the client takes that; default false. */
+  compression?: boolean;
+  /**
+   * Refuses what a foreign page can make a browser send unasked: a request needs a content type that is not simple, or
+   * one of these headers; default Apollo's.
+   */
+  csrfPrevention?: boolean | { headers: readonly string[] };
   cors?: CorsOptions | null;
+  /** Clients come by https only, and are told to go on with that (HSTS); default false. */
+  https?: boolean;
   landingPage?: ((req: IncomingMessage) => string) | null;
   http?: HttpTransportOptions;
   /** Headers of the client's request that subgraphs get; default those of trace context. */
@@ -129,7 +141,7 @@ const DEFAULT_SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
  * Makes a router of a supergraph.
  *
  * @throws GraphQLError or Error where the supergraph cannot be loaded: it is no supergraph, or it
- * links a feature for security, execution or cost that the router does not know
+ * links a feature for security, execution or cost that the router does not know; TypeError where an option is wrong
  */
 export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
@@ -168,8 +180,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
     maxBodyBytes,
-    csrfPrevention: options.csrfPrevention ?? false,
+    batching: options.batching ?? null,
+    compression: options.compression ?? false,
+    csrfHeaders: csrfHeadersOf(options),
     cors: options.cors ?? null,
+    https: options.https ?? false,
     landingPage: options.landingPage ?? null,
     keepAliveMs,
     slowMs: slowClient.ms,
@@ -214,6 +229,11 @@ function documentsOf(options: RouterOptions): DocumentsPolicy | null {
   const { documents = null, log } = options;
   if (documents === null) return null;
   return createDocumentsPolicy(documents, { limits: limitsOf(options), mayIntrospect: mayIntrospectOf(options), log });
+}
+
+function csrfHeadersOf({ csrfPrevention = false }: RouterOptions): readonly string[] | null {
+  if (typeof csrfPrevention === 'boolean') return csrfPrevention ? PREFLIGHT_HEADERS : null;
+  return csrfPrevention.headers.map((name) => name.toLowerCase());
 }
 
 interface GenerationContext {

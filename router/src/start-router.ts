@@ -136,7 +136,7 @@ function withFlags(options: Partial<RouterOptions>, settings: RouterSettings): P
   if (maxAliases !== null) limits.maxAliases = maxAliases;
   const { demand = null } = options;
   const most = maxCost === null ? demand : { ...demand, mode: 'enforce' as const, maximum: { default: maxCost } };
-  return { ...options, limits, demand: most, cors: { origins: corsOrigins(options, settings) } };
+  return { ...options, limits, demand: most, cors: { ...options.cors, origins: corsOrigins(options, settings) } };
 }
 
 /** Sandbox is a page of Apollo's: it may use what is open anyway, and what runs on a developer's machine. */

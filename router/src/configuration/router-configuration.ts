@@ -28,6 +28,14 @@ const demand = z.strictObject({
   listSize: count.describe('what a list counts about which nothing is said').exactOptional(),
 });
 
+const cors = z.strictObject({
+  origins: z.array(z.string()).describe('exact, with * for one label of the host, or * for everybody'),
+  credentials: z.boolean().describe('cookies; only with exact origins').exactOptional(),
+  allowHeaders: z.array(z.string()).describe('default whatever is asked for').exactOptional(),
+  exposeHeaders: z.array(z.string()).exactOptional(),
+  maxAgeSeconds: count.describe('how long a browser remembers a preflight').exactOptional(),
+});
+
 const headerRule = z.union([
   z.string(),
   z.strictObject({ name: z.string(), as: z.string().exactOptional(), default: z.string().exactOptional() }),
@@ -64,8 +72,12 @@ export const configurationSchema = z
     limits,
     demand,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
-    csrfPrevention: z.boolean(),
-    cors: z.strictObject({ origins: z.array(z.string()) }),
+    batching: z.strictObject({ maximum: positive }).describe('operations in one request; without it, one'),
+    compression: z.boolean().describe('br and gzip of large answers'),
+    csrfPrevention: z
+      .union([z.boolean(), z.strictObject({ headers: z.array(z.string()).min(1) })])
+      .describe('refuse what a foreign page could send unasked; headers: of which one is enough'),
+    cors,
     headers: z.strictObject({ propagate: z.array(headerRule) }),
     subgraphs: http,
     subscriptions,

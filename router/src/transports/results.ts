@@ -13,7 +13,7 @@ export type Result = CompleteResult | IncrementalUpdate;
 type CompleteResult = {
   errors?: readonly GraphQLError[];
   data?: Record<string, unknown> | null;
-  extensions?: Readonly<Record<string, unknown>>;
+  extensions?: Readonly<Record<string, unknown>> | undefined;
   hasNext?: boolean;
 };
 
@@ -40,6 +40,11 @@ export async function startOperation(
   const outcome = await engine.execute(prepared, session);
   stop({ outcome: outcome.errors === undefined ? 'ok' : 'errors' });
   return resultsOf(outcome);
+}
+
+/** The whole response of an operation; errors come first, as the specification recommends. */
+export function responseOf({ errors, data, extensions }: Omit<CompleteResult, 'hasNext'>): object {
+  return errors === undefined ? { data, extensions } : { errors, data, extensions };
 }
 
 /** What is deferred follows the first result; then, and only then, that one says that more comes. */

@@ -1,26 +1,31 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from '@timbre/platform/errors';
 import type { ErrorCode } from '@timbre/platform/errors';
-import { endAfterBody } from '@timbre/platform/http-body';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
 import { requestIdFrom } from '@timbre/platform/request-id';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
-import type { Engine } from '../../engine.ts';
+import type { Engine, Session } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
+import type { OperationRequest, PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
-import { applyCors } from './cors.ts';
+import { clientIdentityOf } from '../client-identity.ts';
+import type { OperationEnd } from '../operation-end.ts';
+import { responseOf, resultsOf, startOperation } from '../results.ts';
+import type { ResultStream } from '../results.ts';
 import type { CorsOptions } from './cors.ts';
 import { preventCsrf } from './csrf.ts';
 import { HttpRefusal } from './http-refusal.ts';
-import { clientIdentityOf } from '../client-identity.ts';
-import { resultsOf, startOperation } from '../results.ts';
-import type { ResultStream } from '../results.ts';
 import { GRAPHQL_RESPONSE, JSON_TYPE, negotiate, prefersHtml } from './media-types.ts';
 import type { Accepted, ResponseType } from './media-types.ts';
 import { readRequest } from './read-request.ts';
+import type { BatchingOptions } from './read-request.ts';
+import { createResponseHeads } from './response-heads.ts';
+import { runBatch } from './run-batch.ts';
+import { sendCompressed, sendPlain } from './send.ts';
+import type { Send } from './send.ts';
 import { STREAM_FORMATS } from './stream-formats.ts';
 import type { StreamType } from './stream-formats.ts';
 import { streamResults } from './stream-results.ts';
@@ -31,8 +36,14 @@ export interface HttpHandlerOptions {
   log: Logger;
   metrics: RouterMetrics;
   maxBodyBytes: number;
-  csrfPrevention: boolean;
+  batching: BatchingOptions | null;
+  /** Of large JSON answers. */
+  compression: boolean;
+  /** Headers of which a request has one where a foreign page could have sent it; null: such requests are taken. */
+  csrfHeaders: readonly string[] | null;
   cors: CorsOptions | null;
+  /** Clients come by https only. */
+  https: boolean;
   /** Answers a browser that opens the endpoint; null shows nothing. */
   landingPage: ((req: IncomingMessage) => string) | null;
   /** Between heartbeats of a stream. */
@@ -50,24 +61,30 @@ export interface HttpHandler {
 /**
  * GraphQL over HTTP (graphql.github.io/graphql-over-http) at whatever path it is mounted. One response where the
  * client takes that; subscriptions, deferred parts and what only takes a stream come as one of `STREAM_FORMATS`.
+ *
+ * @throws TypeError for a CORS policy that is none
  */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
-  const { landingPage, cors, log } = options;
+  const { landingPage, cors, https, compression, log } = options;
+  const heads = createResponseHeads({ cors, https, compresses: compression });
+  const send = compression ? sendCompressed : sendPlain;
   const subscriptions = new Set<() => void>();
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
-    // Handed to writeHead at once: what is set one by one before costs a tenth of the response.
-    const head: OutgoingHttpHeaders = { [REQUEST_ID_HEADER]: requestId, 'cache-control': 'no-store' };
-    if (cors !== null && applyCors(req, res, head, cors)) return;
+    if (req.method === 'OPTIONS' && cors !== null) {
+      res.writeHead(204, heads.preflight(req, requestId)).end();
+      return;
+    }
+    const head = heads.of(req, requestId);
     const search = new URLSearchParams((req.url ?? '').split('?', 2)[1]);
     if (landingPage !== null && isNavigation(req, search)) {
-      res.writeHead(200, { ...head, 'content-type': 'text/html; charset=utf-8' }).end(landingPage(req));
+      res.writeHead(200, { ...head, ...heads.page, 'content-type': 'text/html; charset=utf-8' }).end(landingPage(req));
       return;
     }
     const accepted = negotiate(req.headers.accept);
     try {
-      await answer(req, res, { options, search, requestId, head, accepted, subscriptions });
+      await answer({ options, req, res, search, requestId, head, accepted, send, subscriptions });
     } catch (error) {
       refuse(res, head, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
     }
@@ -83,91 +100,139 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
 
 interface Exchange {
   options: HttpHandlerOptions;
+  req: IncomingMessage;
+  res: ServerResponse;
   search: URLSearchParams;
   requestId: string;
   /** Of every response. */
   head: OutgoingHttpHeaders;
   accepted: Accepted;
+  send: Send;
   subscriptions: Set<() => void>;
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse, exchange: Exchange): Promise<void> {
-  const { options, search, requestId, head, accepted, subscriptions } = exchange;
-  const { engine, metrics, csrfPrevention, log } = options;
+async function answer(exchange: Exchange): Promise<void> {
+  const { options, req, res, search, requestId, accepted } = exchange;
+  const { csrfHeaders } = options;
   if (accepted.single === null && accepted.results === null && accepted.subscription === null) throw notAcceptable();
-  if (csrfPrevention) preventCsrf(req);
-  const request = await readRequest(req, search, options.maxBodyBytes);
-  const principal = await authenticated(req, exchange);
-
-  const started = performance.now();
-  const count = (operation: string, outcome: 'ok' | 'errors' | 'refused') => {
-    const seconds = (performance.now() - started) / 1000;
-    metrics.operationDuration.observe({ transport: 'http', operation, outcome }, seconds);
-    return seconds;
+  if (csrfHeaders !== null) preventCsrf(req.headers, csrfHeaders);
+  const request = await readRequest(req, search, options);
+  const session: Session = {
+    principal: await authenticated(exchange),
+    requestId,
+    headers: req.headers,
+    incremental: accepted.results !== null,
+    transport: 'http',
+    address: req.socket.remoteAddress ?? null,
+    client: clientIdentityOf(req.headers),
   };
   const gone = new AbortController();
   res.once('close', () => {
     if (!res.writableFinished) gone.abort();
   });
-  const session = {
-    principal,
-    requestId,
-    headers: req.headers,
-    incremental: accepted.results !== null,
-    transport: 'http' as const,
-    address: req.socket.remoteAddress ?? null,
-    client: clientIdentityOf(req.headers),
-  };
-  const stream = (type: StreamType, results: ResultStream) =>
-    streamResults(res, results, {
-      format: STREAM_FORMATS[type],
-      keepAliveMs: options.keepAliveMs,
-      slowMs: options.slowMs,
-      head,
-      leaving: type === accepted.subscription ? subscriptions : null,
-      onFailure(error) {
-        log.error({ err: error, requestId }, 'results could not be streamed');
-        return internalError(requestId);
-      },
-    });
+  if (Array.isArray(request)) await answerBatch(request, { ...session, incremental: false }, gone.signal, exchange);
+  else await answerOperation(request, session, gone.signal, exchange);
+}
+
+async function answerBatch(
+  requests: readonly OperationRequest[],
+  session: Session,
+  gone: AbortSignal,
+  exchange: Exchange,
+): Promise<void> {
+  const { options, res, head, accepted, send, requestId } = exchange;
+  if (accepted.single === null) throw notAcceptable();
+  const { engine, log } = options;
+  const { text, headers } = await runBatch(requests, session, {
+    engine,
+    gone,
+    onEnd: (end) => observe(end, exchange),
+    onFailure: (error) => log.error({ err: error, requestId }, 'an operation of a batch failed'),
+  });
+  // Whatever each of them is answered; an array is no GraphQL response.
+  await send(res, { status: 200, type: JSON_TYPE, head: { ...head, ...headers }, text });
+}
+
+async function answerOperation(
+  request: OperationRequest,
+  session: Session,
+  gone: AbortSignal,
+  exchange: Exchange,
+): Promise<void> {
+  const { options, req, res, head, accepted, send } = exchange;
+  const { engine, metrics } = options;
+  const started = performance.now();
+  let prepared: PreparedOperation | null = null;
   try {
-    const prepared = await engine.prepare(request, session);
-    const operation = prepared.operation.operation;
+    prepared = await engine.prepare(request, session);
+    const { operation } = prepared.operation;
     if (operation === OperationTypeNode.MUTATION && req.method === 'GET') {
       throw new HttpRefusal(405, 'METHOD_NOT_ALLOWED', 'A mutation needs POST.', { headers: { allow: 'POST' } });
     }
     if (operation === OperationTypeNode.SUBSCRIPTION) {
       if (accepted.subscription === null) throw subscriptionNeedsStream();
-      await stream(accepted.subscription, await startOperation(prepared, session, { engine, metrics }));
+      await stream(exchange, accepted.subscription, await startOperation(prepared, session, { engine, metrics }));
       return;
     }
     if (accepted.single === null && accepted.results === null) throw notAcceptable();
     // What a client that left has started to change is brought to its end.
     const outcome = await engine.execute(
       prepared,
-      operation === OperationTypeNode.QUERY ? { ...session, signal: gone.signal } : session,
+      operation === OperationTypeNode.QUERY ? { ...session, signal: gone } : session,
     );
+    const { errors } = outcome;
     if (outcome.headers !== undefined) Object.assign(head, outcome.headers);
-    const seconds = count(operation, outcome.errors === undefined ? 'ok' : 'errors');
-    log.debug({ requestId, operation, name: prepared.operation.name?.value, seconds }, 'answered');
+    const end = { session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors } as const;
     if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
-      await stream(accepted.results, resultsOf(outcome));
+      observe(end, exchange);
+      await stream(exchange, accepted.results, resultsOf(outcome));
       return;
     }
-    const { errors, data, extensions } = outcome;
-    const body = errors === undefined ? { data, extensions } : { errors, data, extensions };
-    send(res, 200, head, accepted.single ?? JSON_TYPE, body);
+    const text = JSON.stringify(responseOf(outcome));
+    const bytes = await send(res, { status: 200, head, type: accepted.single ?? JSON_TYPE, text });
+    observe({ ...end, status: 200, bytes }, exchange);
   } catch (error) {
-    count('unknown', 'refused');
+    observe({ session, prepared, started, outcome: 'refused', errors: undefined }, exchange);
     if (!(error instanceof OperationRefused)) throw error;
     const { errors, response } = error;
-    const body = response.extensions === undefined ? { errors } : { errors, extensions: response.extensions };
     const type = accepted.single;
+    const body = { errors, extensions: response.extensions };
+    if (type === null) {
+      await stream(exchange, accepted.results ?? accepted.subscription ?? 'sse', resultsOf(body));
+      return;
+    }
     // Without data: 200 for those who know only application/json, an honest status for the others.
     const status = response.status ?? (type === JSON_TYPE ? 200 : 400);
-    if (type !== null) send(res, status, { ...head, ...response.headers }, type, body);
-    else await stream(accepted.results ?? accepted.subscription ?? 'sse', resultsOf(body));
+    await send(res, { status, head: { ...head, ...response.headers }, type, text: JSON.stringify(responseOf(body)) });
   }
+}
+
+function observe({ session, prepared, started, outcome }: OperationEnd, { options }: Exchange): void {
+  const { metrics, log } = options;
+  const seconds = (performance.now() - started) / 1000;
+  const operation = outcome === 'refused' ? 'unknown' : (prepared?.operation.operation ?? 'unknown');
+  metrics.operationDuration.observe({ transport: 'http', operation, outcome }, seconds);
+  const name = prepared?.operation.name?.value;
+  log.debug({ requestId: session.requestId, operation, name, seconds }, 'answered');
+}
+
+function stream(
+  { options, res, head, accepted, requestId, subscriptions }: Exchange,
+  type: StreamType,
+  results: ResultStream,
+) {
+  const { keepAliveMs, slowMs, log } = options;
+  return streamResults(res, results, {
+    format: STREAM_FORMATS[type],
+    keepAliveMs,
+    slowMs,
+    head,
+    leaving: type === accepted.subscription ? subscriptions : null,
+    onFailure(error) {
+      log.error({ err: error, requestId }, 'results could not be streamed');
+      return internalError(requestId);
+    },
+  });
 }
 
 function notAcceptable(): HttpRefusal {
@@ -186,7 +251,7 @@ function subscriptionNeedsStream(): HttpRefusal {
   );
 }
 
-async function authenticated(req: IncomingMessage, { options, requestId }: Exchange) {
+async function authenticated({ options, req, requestId }: Exchange) {
   try {
     return await options.authenticate(req.headers.authorization, requestId);
   } catch (error) {
@@ -223,18 +288,9 @@ function refuse(res: ServerResponse, head: OutgoingHttpHeaders, type: ResponseTy
     res.destroy();
     return;
   }
-  const { code, details } = refusal;
+  const { status, code, message, details } = refusal;
   const extensions: { code: ErrorCode; details?: Readonly<Record<string, unknown>> } = { code };
   if (details !== undefined) extensions.details = details;
-  send(res, refusal.status, { ...head, ...refusal.headers }, type, {
-    errors: [new GraphQLError(refusal.message, { extensions })],
-  });
-}
-
-function send(res: ServerResponse, status: number, head: OutgoingHttpHeaders, type: ResponseType, body: object): void {
-  // As a string it goes out in one piece with the head; a buffer would be written beside it.
-  const text = JSON.stringify(body);
-  const length = Buffer.byteLength(text);
-  res.writeHead(status, { ...head, 'content-type': `${type}; charset=utf-8`, 'content-length': length });
-  endAfterBody(res, text);
+  const text = JSON.stringify({ errors: [new GraphQLError(message, { extensions })] });
+  sendPlain(res, { status, type, head: { ...head, ...refusal.headers }, text });
 }

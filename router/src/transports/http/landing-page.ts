@@ -1,9 +1,18 @@
+import { createHash } from 'node:crypto';
+
 export interface LandingPageOptions {
   /** As clients reach it, with the path. */
   graphqlUrl: string;
   /** The command that prints a token; null where everybody is anonymous. */
   tokenCommand: string | null;
 }
+
+/** The same for every page, so that a policy can name it by its hash. */
+const INLINE_SCRIPT = `
+  const { settings } = document.getElementById('sandbox').dataset;
+  if (window.EmbeddedSandbox) new window.EmbeddedSandbox(JSON.parse(settings));
+`;
+export const INLINE_SCRIPT_HASH = `sha256-${createHash('sha256').update(INLINE_SCRIPT).digest('base64')}`;
 
 const SANDBOX_SCRIPT =
   'https://embeddable-sandbox.cdn.apollographql.com/_latest/embeddable-sandbox.umd.production.min.js';
@@ -42,7 +51,7 @@ export function landingPage({ graphqlUrl, tokenCommand }: LandingPageOptions): s
 </style>
 </head>
 <body>
-<div id="sandbox"></div>
+<div id="sandbox" data-settings="${escape(JSON.stringify(settings))}"></div>
 <main>
   <h1>A GraphQL endpoint</h1>
   <p>Where Apollo Sandbox can be loaded it opens above. Without it, connect like this:</p>
@@ -54,9 +63,7 @@ export function landingPage({ graphqlUrl, tokenCommand }: LandingPageOptions): s
   </dl>
 </main>
 <script src="${SANDBOX_SCRIPT}" crossorigin="anonymous"></script>
-<script>
-  if (window.EmbeddedSandbox) new window.EmbeddedSandbox(${JSON.stringify(settings).replaceAll('<', '\\u003c')});
-</script>
+<script>${INLINE_SCRIPT}</script>
 </body>
 </html>
 `;
