@@ -150,8 +150,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     execute,
     async prepare(request, session) {
       try {
-        const { principal, incremental = false, span } = session;
-        return await prepare(request, { principal, incremental, span });
+        return await prepare(request, session);
       } catch (error) {
         if (error instanceof OperationRefused) {
           metrics.refusals.inc({ code: codeOf(error.errors[0]) });

@@ -1,5 +1,4 @@
 import type { Logger } from '@timbre/platform/logger';
-import { accessKey, principalOfAccess } from './auth/access.ts';
 import type { Engine, SupergraphEngine } from './engine.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { HotOperation, HotOperations } from './operations/hot-operations.ts';
@@ -143,7 +142,7 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
           query: request.query,
           operationName: request.operationName ?? null,
           incremental: session.incremental ?? false,
-          access: accessKey(session.principal, generation.supergraph.annotations),
+          access: prepared.access,
         }));
         return prepared;
       } finally {
@@ -205,8 +204,6 @@ async function warm({ prepare }: Generation, operations: readonly HotOperation[]
   for (const { access, incremental, ...request } of operations) {
     if (Date.now() > until) return;
     // What was busy on another supergraph need not be valid on this one.
-    await (async () => prepare.warm(request, { principal: principalOfAccess(access), incremental }))().catch(
-      () => undefined,
-    );
+    await (async () => prepare.warm(request, { access, incremental }))().catch(() => undefined);
   }
 }

@@ -7,6 +7,9 @@ import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
+import type { AuthorizationOptions } from './auth/authorization.ts';
+import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
+import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
 import { createCosting } from './demand/costing.ts';
 import type { DemandOptions } from './demand/demand-options.ts';
@@ -22,6 +25,7 @@ import { createHotOperations } from './operations/hot-operations.ts';
 import { keepHotOperations } from './operations/keep-hot-operations.ts';
 import type { HoldsOverride } from './operations/overrides.ts';
 import { createPrepare } from './operations/prepare-operation.ts';
+import type { PrepareOptions } from './operations/prepare-operation.ts';
 import { createReloadingEngine } from './reloading-engine.ts';
 import type { Generation } from './reloading-engine.ts';
 import { createConnections } from './subgraphs/connections.ts';
@@ -62,6 +66,7 @@ export interface RouterOptions {
   mayIntrospect?: (principal: Principal) => boolean;
   /** Default: everybody is anonymous. */
   authenticate?: Authenticate;
+  authorization?: AuthorizationOptions;
   /** What subgraphs are told of a principal, in the identity header and in `extensions.identity`; null: nothing. */
   identityOf?: ((principal: Principal) => string) | null;
   /** Of a request body and of a websocket message; default 2 MiB. */
@@ -162,8 +167,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         }),
       ),
   });
+  const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
+  const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options, connections, metrics }),
+    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies }),
     hot,
     log,
     metrics,
@@ -240,10 +247,12 @@ interface GenerationContext {
   options: RouterOptions;
   connections: Connections;
   metrics: RouterMetrics;
+  heldPolicies: HeldPolicies;
 }
 
-async function generationOf(sdl: string, { options, connections, metrics }: GenerationContext): Promise<Generation> {
-  const { log, demand = null, planCache } = options;
+async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
+  const { options, connections, metrics, heldPolicies } = context;
+  const { log, demand = null, planCache, authorization = {} } = options;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
   try {
@@ -252,6 +261,9 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
       limits: limitsOf(options),
       costing: demand === null ? null : createCosting(supergraph, demand),
       mayIntrospect: mayIntrospectOf(options),
+      authorization,
+      heldPolicies,
+      ...(authorization.errors?.log === true ? { onUnauthorized: logUnauthorized(log) } : {}),
       onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
       ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),
     });
@@ -272,3 +284,8 @@ async function generationOf(sdl: string, { options, connections, metrics }: Gene
     throw error;
   }
 }
+
+const logUnauthorized =
+  (log: Logger): NonNullable<PrepareOptions['onUnauthorized']> =>
+  (paths, { requestId, principal }) =>
+    log.warn({ requestId, userId: principal.userId, paths }, 'an operation asks for what its caller may not see');

@@ -50,7 +50,6 @@ function principalOf(claims: TokenClaims, resolved: ResolvedPrincipal | null): P
     userId: resolved?.userId ?? claims.subject,
     roles: resolved?.roles ?? [],
     scopes: claims.scopes,
-    policies: resolved?.policies ?? [],
     plan: resolved?.plan ?? null,
     expiresAt: claims.expiresAt,
   });

@@ -4,6 +4,8 @@ import type {
   FragmentDefinitionNode,
   GraphQLCompositeType,
   GraphQLField,
+  GraphQLInterfaceType,
+  GraphQLNamedType,
   GraphQLSchema,
   OperationDefinitionNode,
   SelectionNode,
@@ -23,18 +25,24 @@ export interface FilteredOperation {
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
+export interface FilterOptions {
+  schema: GraphQLSchema;
+  access: Access;
+  /** Looks below what is not allowed, too, for what else is not. */
+  isThorough?: boolean;
+}
+
 /**
  * Takes out of a valid operation what the principal may not see. A selection that is emptied asks
  * for `__typename`, so that the object around the missing fields stays; an emptied fragment goes.
  *
- * Where the Apollo Router refuses an interface field whose implementations have different
- * requirements to everybody, this allows it to whoever meets all of them.
+ * A field of an interface is for those who may read it of every type that it could be, and so is a field
+ * that returns an interface, where it is asked for what all of its types have.
  */
 export function filterOperation(
   operation: OperationDefinitionNode,
   fragments: FragmentMap,
-  schema: GraphQLSchema,
-  access: Access,
+  { schema, access, isThorough = false }: FilterOptions,
 ): FilteredOperation {
   const denied = new Set<FieldNode>();
   const filteredFragments = new Map<string, FragmentDefinitionNode | null>();
@@ -55,13 +63,15 @@ export function filterOperation(
     const field = fieldOf(parent, node.name.value);
     // Introspection fields are not in the table; whether they may be asked is decided before.
     if (field === undefined) return node;
-    if (!access.mayRead(parent, field)) {
-      denied.add(node);
-      return null;
-    }
     const type = getNamedType(field.type);
-    if (node.selectionSet === undefined || !isCompositeType(type)) return node;
+    const isDenied = !access.mayRead(parent, field) || (asksOfAll(node, type) && !access.mayUse(type));
+    if (isDenied) {
+      denied.add(node);
+      if (!isThorough) return null;
+    }
+    if (node.selectionSet === undefined || !isCompositeType(type)) return isDenied ? null : node;
     const selections = filter(node.selectionSet, type);
+    if (isDenied) return null;
     return { ...node, selectionSet: selectionSetOf(selections.length === 0 ? [TYPENAME] : selections) };
   };
 
@@ -98,6 +108,13 @@ export function filterOperation(
     fragments: used,
     denied,
   };
+}
+
+/** Whether a field that returns an interface is asked for something of objects of whatever type. */
+function asksOfAll({ selectionSet }: FieldNode, type: GraphQLNamedType): type is GraphQLInterfaceType {
+  if (!isInterfaceType(type)) return false;
+  const selections = selectionSet?.selections ?? [];
+  return selections.some((each) => each.kind === Kind.FIELD && each.name.value !== '__typename');
 }
 
 function collectFragments(

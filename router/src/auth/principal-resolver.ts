@@ -13,7 +13,6 @@ export interface ResolvedPrincipal {
   roles: readonly string[];
   plan: string | null;
   blocked: boolean;
-  policies?: readonly string[];
 }
 
 export interface PrincipalResolver {

@@ -7,8 +7,6 @@ export interface Principal {
   readonly userId: string | null;
   readonly roles: readonly string[];
   readonly scopes: readonly string[];
-  /** Names of `@policy` that hold for this principal. Nothing holds unless somebody says so. */
-  readonly policies: readonly string[];
   readonly plan: string | null;
   /** When the token ends, in unix seconds; null where there is none. */
   readonly expiresAt: number | null;
@@ -20,7 +18,6 @@ export const ANONYMOUS_PRINCIPAL: Principal = Object.freeze({
   userId: null,
   roles: [],
   scopes: [],
-  policies: [],
   plan: null,
   expiresAt: null,
 });

@@ -1,9 +1,9 @@
 import { GraphQLError } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
 import { createPrepare } from '../operations/prepare-operation.ts';
 import { loadSupergraph } from '../supergraph/load-supergraph.ts';
+import { ANONYMOUS_SESSION } from '../testing/anonymous-session.ts';
 import { compose } from '../testing/compose.ts';
 import { createCosting } from './costing.ts';
 import type { DemandOptions } from './demand-options.ts';
@@ -107,8 +107,7 @@ async function estimator(options: Partial<DemandOptions> = {}): Promise<Estimate
   const costing = createCosting(supergraph, { mode: 'measure', ...options });
   const prepare = createPrepare(supergraph, { limits: GENEROUS_LIMITS, costing, mayIntrospect: () => true });
   return async (query, variables = {}) => {
-    const context = { principal: ANONYMOUS_PRINCIPAL, incremental: false };
-    return (await prepare({ query, variables }, context)).estimatedCost;
+    return (await prepare({ query, variables }, ANONYMOUS_SESSION)).estimatedCost;
   };
 }
 

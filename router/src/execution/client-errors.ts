@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLFormattedError } from 'graphql';
+import type { ErrorPlacement } from '../auth/authorization.ts';
 import { clientPath } from './client-path.ts';
 import type { CompletionError } from './complete-response.ts';
 import type { Path } from './places.ts';
@@ -19,6 +20,24 @@ export interface FetchError {
   answered: number;
 }
 
+/** What a response says of what went wrong, and of what is not allowed; absent where there is nothing to say. */
+export interface ClientErrors {
+  errors?: GraphQLError[];
+  extensions?: { authorizationErrors: GraphQLFormattedError[] };
+}
+
+/** Of places that the caller may not see, where they are to be told of. */
+export function unauthorizedErrors(paths: readonly (Path | null)[], placement: ErrorPlacement): ClientErrors {
+  if (paths.length === 0 || placement === 'disabled') return {};
+  const errors = paths.map(
+    (path) =>
+      new GraphQLError('Unauthorized field or type', { path, extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } }),
+  );
+  return placement === 'errors'
+    ? { errors }
+    : { extensions: { authorizationErrors: errors.map((each) => each.toJSON()) } };
+}
+
 /**
  * The errors of an execution as clients are told them: a subgraph's message and extensions pass (the name of the
  * subgraph as `extensions.service`), paths are in the client's terms, and a null that a subgraph has explained is
@@ -26,17 +45,16 @@ export interface FetchError {
  */
 export function clientErrors(
   shape: ObjectShape,
-  { data, errors: fetchErrors, asksFor }: Pick<PlanRun, 'data' | 'errors' | 'asksFor'>,
+  { data, errors: fetchErrors, asksFor, placement }: Pick<PlanRun, 'data' | 'errors' | 'asksFor' | 'placement'>,
   completionErrors: readonly CompletionError[],
-): GraphQLError[] {
+): ClientErrors {
   const told = new Map<string, GraphQLError>();
   const tell = (message: string, path: Path | null, extensions: Record<string, unknown>) => {
     const key = JSON.stringify([message, path, extensions['code']]);
     if (!told.has(key)) told.set(key, new GraphQLError(message, { path, extensions }));
   };
-  for (const { kind, message, path } of completionErrors) {
-    if (kind === 'unauthorized') tell(message, path, { code: 'UNAUTHORIZED_FIELD_OR_TYPE' });
-  }
+  const denied = completionErrors.filter(({ kind }) => kind === 'unauthorized').map(({ path }) => path);
+  const unauthorized = unauthorizedErrors(denied, placement);
   // In a list, the same is said of many objects.
   const asked = new Map<string, boolean>();
   const isAsked = (path: Path): boolean => {
@@ -63,7 +81,8 @@ export function clientErrors(
       tell(message, path, { code: 'INTERNAL_SERVER_ERROR' });
     }
   }
-  return [...told.values()];
+  const errors = [...(unauthorized.errors ?? []), ...told.values()];
+  return errors.length === 0 ? unauthorized : { ...unauthorized, errors };
 }
 
 function publicExtensions({ extensions = {} }: FetchError['error'], subgraph: string): Record<string, unknown> {

@@ -1,4 +1,11 @@
-import type { DeferNode, FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
+import type {
+  DeferNode,
+  FetchNode,
+  PlanNode,
+  QueryPlan,
+  QueryPlanSelectionNode,
+  SubscriptionNode,
+} from '@apollo/query-planner';
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import { compileContext } from './context-arguments.ts';
 import type { ContextArguments } from './context-arguments.ts';
@@ -25,6 +32,8 @@ export interface FetchStep {
   path: Path;
   /** The client's variables that it takes. */
   variables: readonly string[];
+  /** What entities are represented by; nothing for a fetch of root fields. */
+  requires: readonly QueryPlanSelectionNode[];
   /** Null for a fetch of root fields. */
   representations: Representations | null;
   /** Whether a representation, as it is sent, can be resolved; of the others, nothing is wanted. */
@@ -113,6 +122,7 @@ function compileFetch(node: FetchNode, path: Path, types: PlanTypes): FetchStep 
     },
     path,
     variables: node.variableUsages ?? [],
+    requires: node.requires ?? [],
     representations: node.requires === undefined ? null : compileRepresentations(node.requires, types.possibleTypes),
     holdsKey: compileHoldsKey(types.keys.get(node.serviceName) ?? new Map()),
     rewriteInput: compileRewrites(node.inputRewrites, types.possibleTypes),

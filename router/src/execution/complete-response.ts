@@ -46,11 +46,11 @@ export function completeObject(shape: ObjectShape, data: Data, completion: Compl
 function completeField(field: FieldShape, data: Data, completion: Completion): unknown {
   const { path } = completion;
   const raw = data[field.source];
-  if (field.denied) {
+  if (field.denied || field.reported) {
     path.push(field.name);
     report(completion, 'unauthorized', 'Unauthorized field or type');
     path.pop();
-    return null;
+    if (field.denied) return null;
   }
   if (raw === null || raw === undefined) {
     reportMissing(field, raw, completion);

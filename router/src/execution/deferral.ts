@@ -1,6 +1,7 @@
-import type { GraphQLError } from 'graphql';
+import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import { createEventQueue } from '../subscriptions/event-queue.ts';
 import { clientErrors } from './client-errors.ts';
+import type { ClientErrors } from './client-errors.ts';
 import type { CompletionError } from './complete-response.ts';
 import { completeObject, startCompletion } from './complete-response.ts';
 import type { DeferredPart, DeferStep } from './compile-plan.ts';
@@ -17,6 +18,7 @@ export interface DeferredResult {
   path: Path;
   label?: string;
   errors?: GraphQLError[];
+  extensions?: ClientErrors['extensions'];
 }
 
 export interface IncrementalUpdate {
@@ -119,9 +121,21 @@ function deliverPart(
     results.push({ data, path, ...(deferred.label === undefined ? {} : { label: deferred.label }) });
     if (data !== null) delivered.push({ shape: deferred.object, object, result: data, path });
   }
-  for (const error of clientErrors(root, run, wrong)) {
-    const place = results.find(({ path }) => path.every((step, index) => error.path?.[index] === step)) ?? results[0];
+  const placeOf = (error: Pick<GraphQLError, 'path'> | Pick<GraphQLFormattedError, 'path'>) =>
+    results.find(({ path }) => path.every((step, index) => error.path?.[index] === step)) ?? results[0];
+  const { errors = [], extensions: { authorizationErrors } = { authorizationErrors: [] } } = clientErrors(
+    root,
+    run,
+    wrong,
+  );
+  for (const error of errors) {
+    const place = placeOf(error);
     if (place !== undefined) place.errors = [...(place.errors ?? []), error];
+  }
+  for (const error of authorizationErrors) {
+    const place = placeOf(error);
+    if (place === undefined) continue;
+    place.extensions = { authorizationErrors: [...(place.extensions?.authorizationErrors ?? []), error] };
   }
   return { results, delivered };
 }

@@ -7,10 +7,11 @@ import type {
   OperationDefinitionNode,
   SelectionSetNode,
 } from 'graphql';
+import type { ErrorPlacement } from '../auth/authorization.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
 import { conditionOf, conditionVariables, createByConditions, isIncluded } from '../operations/by-conditions.ts';
 import { asksFor } from './asks-for.ts';
-import type { CompiledPlan } from './compile-plan.ts';
+import type { CompiledPlan, FetchStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
 import type { Path } from './places.ts';
 import { compileShape, introspectionSource } from './response-shape.ts';
@@ -24,6 +25,10 @@ export interface ExecutableOperation {
   shapeFor: (coerced: Variables) => ObjectShape;
   /** Whether it asks for what stands at a place of what was fetched, whatever the types and conditions. */
   asksFor: (path: Path) => boolean;
+  /** Where it is said what of it the caller may not see. */
+  placement: ErrorPlacement;
+  /** Whether the errors of a fetch could quote what the caller may not see: a key that only the plan asks for. */
+  hides: (step: FetchStep) => boolean;
   /** What introspection puts among what is fetched; null where the operation asks for none. */
   introspect: ((variables: Variables) => Data) | null;
 }
@@ -35,6 +40,10 @@ export interface ExecutableOptions {
   fragments: FragmentMap;
   /** Fields that were taken out of what was planned. */
   denied: ReadonlySet<FieldNode>;
+  /** Fields that would have been taken out, were it not a dry run. */
+  reported: ReadonlySet<FieldNode>;
+  hides: ExecutableOperation['hides'];
+  placement: ErrorPlacement;
   plan: CompiledPlan;
   sourceOf: (field: FieldNode) => string;
   /** The clients' labels of deferred fragments, by the plan's. */
@@ -50,6 +59,8 @@ export function makeExecutable(options: ExecutableOptions): ExecutableOperation 
 
   return {
     plan,
+    placement: options.placement,
+    hides: options.hides,
     asksFor: (path) => asksFor(options, path),
     introspect: introspection(options),
     shapeFor: createByConditions(conditions, (coerced) => shapeOf(options, coerced)),

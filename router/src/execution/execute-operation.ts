@@ -72,13 +72,14 @@ function startRun(
 ): PlanRun {
   const errors: FetchError[] = [];
   const unanswered = new WeakSet<Data>();
-  const { asksFor } = executable;
-  return { data, errors, unanswered, variables, asksFor, coerced: coercedVariables, call, onDefer, onFetched };
+  const { asksFor, placement, hides } = executable;
+  const told = { errors, asksFor, placement, hides };
+  return { ...told, data, unanswered, variables, coerced: coercedVariables, call, onDefer, onFetched };
 }
 
 function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
   const completion = startCompletion();
   const data = completeObject(shape, run.data, completion);
   if (run.errors.length === 0 && completion.errors.length === 0) return { data };
-  return { data, errors: clientErrors(shape, run, completion.errors) };
+  return { data, ...clientErrors(shape, run, completion.errors) };
 }

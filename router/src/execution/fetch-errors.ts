@@ -1,3 +1,4 @@
+import { isErrorCode } from '@timbre/platform/errors';
 import { Kind, parse } from 'graphql';
 import type { SelectionSetNode } from 'graphql';
 import type { SubgraphFailure, SubgraphOperation, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
@@ -90,12 +91,21 @@ function recordAtFields(step: FetchStep, run: PlanRun, batch: EntityBatch | null
 
 function record(
   step: FetchStep,
-  { errors }: PlanRun,
+  { errors, hides }: PlanRun,
   error: FetchError['error'],
   path: Path | null,
   answered = -1,
 ): void {
-  if (errors.length < MAX_ERRORS) errors.push({ error, subgraph: step.operation.subgraph, path, answered });
+  if (errors.length >= MAX_ERRORS) return;
+  const { subgraph } = step.operation;
+  errors.push({ error: hides(step) ? discreet(error, subgraph) : error, subgraph, path, answered });
+}
+
+/** An error without anything in which a value could stand. */
+function discreet({ extensions }: FetchError['error'], subgraph: string): FetchError['error'] {
+  const code = extensions?.['code'];
+  const message = `The subgraph "${subgraph}" could not answer.`;
+  return isErrorCode(code) ? { message, extensions: { code } } : { message };
 }
 
 function selectionsOf({ query }: SubgraphOperation): SelectionSetNode | undefined {

@@ -48,6 +48,8 @@ export interface FieldShape {
   nonNull: boolean;
   /** It was taken out: whatever is there is not shown. */
   denied: boolean;
+  /** It is shown, and said not to be allowed. */
+  reported: boolean;
   /** The value itself, for `__typename`. */
   constant: string | null;
 }
@@ -80,6 +82,8 @@ export interface ShapeOptions {
   operation: OperationDefinitionNode;
   fragments: FragmentMap;
   denied: ReadonlySet<FieldNode>;
+  /** Of a dry run: fields that would have been taken out. */
+  reported: ReadonlySet<FieldNode>;
   /** The response name under which the plan fetches a field. */
   sourceOf: (field: FieldNode) => string;
   /** By `@skip` and `@include`. */
@@ -100,6 +104,8 @@ interface Collected {
   node: FieldNode;
   /** True when no allowed selection asks for this response name. */
   denied: boolean;
+  /** True when only what would have been taken out asks for it. */
+  reported: boolean;
   inner: Selections[];
 }
 
@@ -136,7 +142,8 @@ export function compileShape(options: ShapeOptions): ObjectShape {
       for (const selection of set.selections) {
         if (!options.isIncluded(selection)) continue;
         if (selection.kind === Kind.FIELD) {
-          collectField(selection, denied || options.denied.has(selection), into);
+          const isDenied = denied || options.denied.has(selection);
+          collectField(selection, { denied: isDenied, reported: options.reported.has(selection) }, into);
           continue;
         }
         const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
@@ -177,9 +184,9 @@ export function compileShape(options: ShapeOptions): ObjectShape {
     name: string,
     collected: Collected,
   ): FieldShape | null => {
-    const { node, denied, inner } = collected;
+    const { node, denied, reported, inner } = collected;
     const fieldName = node.name.value;
-    const common = { name, denied, coordinate: `${type.name}.${fieldName}` };
+    const common = { name, denied, reported, coordinate: `${type.name}.${fieldName}` };
     if (fieldName === '__typename') {
       const constant = isObjectType(type) ? type.name : null;
       return { ...common, source: NOWHERE, value: { kind: 'any' }, nonNull: true, constant };
@@ -248,11 +255,16 @@ export function compileShape(options: ShapeOptions): ObjectShape {
   return compileObject(root, [{ set: operation.selectionSet, denied: false }]);
 }
 
-function collectField(node: FieldNode, denied: boolean, { fields }: Collection): void {
+function collectField(
+  node: FieldNode,
+  { denied, reported }: Pick<Collected, 'denied' | 'reported'>,
+  { fields }: Collection,
+): void {
   const name = node.alias?.value ?? node.name.value;
   const known = fields.get(name);
-  const entry = known ?? { node, denied, inner: [] };
+  const entry = known ?? { node, denied, reported, inner: [] };
   entry.denied &&= denied;
+  entry.reported &&= reported;
   if (node.selectionSet !== undefined) entry.inner.push({ set: node.selectionSet, denied });
   if (known === undefined) fields.set(name, entry);
 }

@@ -1,6 +1,7 @@
+import type { ErrorPlacement } from '../auth/authorization.ts';
 import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { FetchError } from './client-errors.ts';
-import type { DeferStep, PlanStep } from './compile-plan.ts';
+import type { DeferStep, FetchStep, PlanStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
 import type { Path } from './places.ts';
 import { runFetch } from './run-fetch.ts';
@@ -16,6 +17,10 @@ export interface PlanRun {
   variables: Readonly<Record<string, unknown>>;
   /** Whether the operation asks for what stands at a place of `data`, whatever the types and conditions. */
   asksFor: (path: Path) => boolean;
+  /** Where it is said what the caller may not see. */
+  placement: ErrorPlacement;
+  /** Whether the errors of a fetch could quote what the caller may not see. */
+  hides: (step: FetchStep) => boolean;
   /** By the supergraph's schema, defaults included: what conditions are decided by. */
   coerced: Readonly<Record<string, unknown>>;
   /** @throws SubgraphFailure */

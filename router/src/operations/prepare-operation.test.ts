@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import { createCosting } from '../demand/costing.ts';
 import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
 import { loadSupergraph } from '../supergraph/load-supergraph.ts';
+import { ANONYMOUS_SESSION } from '../testing/anonymous-session.ts';
 import { compose } from '../testing/compose.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
@@ -10,7 +10,6 @@ import { codesOf } from '../testing/test-router.ts';
 import { createPrepare } from './prepare-operation.ts';
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@interfaceObject"])`;
-const NOBODY = { principal: ANONYMOUS_PRINCIPAL, incremental: false };
 
 let graph: TestGraph;
 beforeAll(async () => {
@@ -25,7 +24,7 @@ test('what was taken out is known in the operation that is given, whichever cach
     mayIntrospect: () => true,
     cacheSize: 1,
   });
-  const ask = (query: string) => prepare({ query }, NOBODY);
+  const ask = (query: string) => prepare({ query }, ANONYMOUS_SESSION);
   const query = '{ person(id: "p1") { name email } }';
 
   await ask(query);
@@ -50,7 +49,7 @@ test('large documents push one another out of the caches long before a thousand 
     onPlan: (outcome) => plans.push(outcome),
   });
   const ask = (id: number) =>
-    prepare({ query: `{ person(id: "${String(id).padEnd(30_000, 'x')}") { name } }` }, NOBODY);
+    prepare({ query: `{ person(id: "${String(id).padEnd(30_000, 'x')}") { name } }` }, ANONYMOUS_SESSION);
 
   await ask(0);
   await ask(0);
@@ -71,8 +70,7 @@ test('who asks for the same while it is planned waits for that plan', async () =
     { ...supergraph, plan },
     { limits: GENEROUS_LIMITS, costing: null, mayIntrospect: () => true },
   );
-  const ask = () =>
-    prepare({ query: '{ person(id: "p1") { name } }' }, { principal: ANONYMOUS_PRINCIPAL, incremental: false });
+  const ask = () => prepare({ query: '{ person(id: "p1") { name } }' }, ANONYMOUS_SESSION);
   const [first, second] = await Promise.all([ask(), ask()]);
   expect(planned).toHaveLength(1);
   expect(second.executable).toBe(first.executable);
@@ -88,7 +86,9 @@ test('a chain of fragments around each of many fields is refused before it is wr
   const query = `{ person(id: "p1") { ... @defer { favourite { label } } ${'...F0 '.repeat(5_000)} } } ${chain} fragment F300 on Person { id }`;
 
   const started = performance.now();
-  await expect(prepare({ query }, { ...NOBODY, incremental: true })).rejects.toThrow('fragments written out');
+  await expect(prepare({ query }, { ...ANONYMOUS_SESSION, incremental: true })).rejects.toThrow(
+    'fragments written out',
+  );
   // A second where it is cut short, more than a minute where it is not.
   expect(performance.now() - started).toBeLessThan(10_000);
 });
@@ -110,7 +110,7 @@ test('fragments on each of many types are refused before they multiply', async (
   });
   const depth = 15;
   const query = `{ item { ${'... on Aside { next { '.repeat(depth)} stars ${'} }'.repeat(depth)} } }`;
-  await expect(prepare({ query }, NOBODY)).rejects.toThrow('fragments written out');
+  await expect(prepare({ query }, ANONYMOUS_SESSION)).rejects.toThrow('fragments written out');
 });
 
 test('a fragment costs what it is, however often it is spread', async () => {
@@ -124,7 +124,7 @@ test('a fragment costs what it is, however often it is spread', async () => {
   const chain = Array.from({ length }, (_, i) => `fragment F${i} on Person { ...F${i + 1} }`).join(' ');
   const query = `{ person(id: "p1") { ${'...F0 '.repeat(20_000)} } } ${chain} fragment F${length} on Person { favourite { label } }`;
   const started = performance.now();
-  const { estimatedCost, executable } = await prepare({ query }, NOBODY);
+  const { estimatedCost, executable } = await prepare({ query }, ANONYMOUS_SESSION);
   expect(estimatedCost).toBe(2);
   expect(executable.shapeFor({}).fieldsOf('Query')?.fields).toHaveLength(1);
   expect(performance.now() - started).toBeLessThan(5_000);
@@ -137,12 +137,12 @@ test('operations that nobody has planned yet do not wait in a line without an en
     mayIntrospect: () => true,
   });
   const asked = Array.from({ length: 600 }, (_, index) =>
-    prepare({ query: `{ person(id: "${index}") { name } }` }, NOBODY),
+    prepare({ query: `{ person(id: "${index}") { name } }` }, ANONYMOUS_SESSION),
   );
   const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
   expect(refused).toHaveLength(100);
   for (const { reason } of refused.filter((each) => each.status === 'rejected')) {
     expect(codesOf(reason)).toEqual(['SERVICE_UNAVAILABLE']);
   }
-  await expect(prepare({ query: '{ person(id: "599") { name } }' }, NOBODY)).resolves.toBeDefined();
+  await expect(prepare({ query: '{ person(id: "599") { name } }' }, ANONYMOUS_SESSION)).resolves.toBeDefined();
 });

@@ -1,17 +1,23 @@
 import { withinSpan } from '@timbre/platform/telemetry/current-span';
 import type { Span } from '@timbre/platform/telemetry/tracing';
 import { getVariableValues } from 'graphql';
-import type { OperationDefinitionNode } from 'graphql';
-import { LRUCache } from 'lru-cache';
-import { accessKey, createAccess } from '../auth/access.ts';
+import type { FieldNode, OperationDefinitionNode } from 'graphql';
+import { createAccesses } from '../auth/accesses.ts';
 import type { Access } from '../auth/access.ts';
+import type { AuthorizationOptions, ErrorPlacement } from '../auth/authorization.ts';
+import { deniedPaths } from '../auth/denied-paths.ts';
+import type { HeldPolicies } from '../auth/evaluate-policies.ts';
 import { filterOperation } from '../auth/filter-operation.ts';
 import type { FilteredOperation } from '../auth/filter-operation.ts';
+import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Costing } from '../demand/costing.ts';
 import type { Variables } from '../demand/term.ts';
+import type { Session } from '../engine.ts';
+import { unauthorizedErrors } from '../execution/client-errors.ts';
 import { isUnanswerable, makeExecutable } from '../execution/executable-operation.ts';
 import type { ExecutableOperation } from '../execution/executable-operation.ts';
+import { createHides } from '../execution/hidden-fetches.ts';
 import { checkVariables } from '../limits/check-variables.ts';
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
@@ -27,7 +33,7 @@ import type { HoldsOverride } from './overrides.ts';
 import { createPlans } from './plans.ts';
 import type { OnPlan } from './plans.ts';
 import { createSourceOf } from './planning-document.ts';
-import { refusal, refusalOf } from './refusal.ts';
+import { OperationRefused, refusal, refusalOf } from './refusal.ts';
 
 /** What a client sends, by whatever transport; its shape has been checked, nothing else. */
 export interface OperationRequest {
@@ -53,6 +59,8 @@ export interface PreparedOperation {
   coercedVariables: Readonly<Record<string, unknown>>;
   /** Null where cost is off. */
   estimatedCost: number | null;
+  /** The key of the Access that it was prepared for. */
+  access: string;
 }
 
 export interface PrepareOptions {
@@ -60,40 +68,56 @@ export interface PrepareOptions {
   /** Null: cost is neither computed nor enforced. */
   costing: Costing | null;
   mayIntrospect: (principal: Principal) => boolean;
+  authorization?: AuthorizationOptions;
+  /** Which policies hold; default none. */
+  heldPolicies?: HeldPolicies;
+  /** Told of each operation that asks for something that the caller may not see. */
+  onUnauthorized?: (paths: readonly string[][], session: Session) => void;
   /** Entries of each cache; default 1,000. */
   cacheSize?: number;
   onPlan?: OnPlan;
   holdsOverride?: HoldsOverride;
 }
 
-export interface PrepareContext {
-  principal: Principal;
-  /** Whether the client reads what is delivered later; where it does not, nothing is deferred. */
+/** For whom something is prepared before anybody asks. */
+export interface WarmContext {
+  /** The key of an Access. */
+  access: string;
   incremental: boolean;
-  /** Of the preparation, where it is traced. */
-  span?: Span | undefined;
 }
 
 export interface Prepare {
   /** @throws OperationRefused */
-  (request: DocumentRequest, context: PrepareContext): Promise<PreparedOperation>;
+  (request: DocumentRequest, session: Session): Promise<PreparedOperation>;
   /**
    * Does beforehand what does not depend on variables, so that the first who asks finds it done.
    *
    * @throws OperationRefused
    */
-  warm(request: Pick<DocumentRequest, 'query' | 'operationName'>, context: PrepareContext): Promise<void>;
+  warm(request: Pick<DocumentRequest, 'query' | 'operationName'>, context: WarmContext): Promise<void>;
 }
 
 /** What is known of an operation for everybody who may see the same of it, whatever the variables. */
 interface Recipe extends LabeledOperation {
+  access: Access;
+  /** What is planned. */
   filtered: FilteredOperation;
+  /** What of it is not allowed, and in a dry run asked for nevertheless. */
+  unauthorized: ReadonlySet<FieldNode>;
   overrides: readonly string[];
   /** Null where cost is off. */
   estimate: ((coerced: Variables) => number) | null;
   /** Null until it has been planned. */
   executable: ExecutableOperation | null;
 }
+
+interface RecipeContext {
+  access: Access;
+  principal: Principal;
+  incremental: boolean;
+}
+
+const NOTHING: ReadonlySet<FieldNode> = new Set();
 
 /**
  * The one way from a document to something executable, for every transport: limits → validation → authorization →
@@ -106,28 +130,19 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   const { limits, costing, cacheSize = 1_000, onPlan = () => undefined } = options;
   const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
   const recipes = createDocumentCache<Recipe>(cacheSize);
-  const accesses = new LRUCache<string, Access>({ max: cacheSize });
-  const accessKeys = new WeakMap<Principal, string>();
+  const { authorization = {}, heldPolicies = () => [], onUnauthorized } = options;
+  const { unauthorized = 'filter', dryRun = false, errors: { response: placement = 'errors' } = {} } = authorization;
+  const accesses = createAccesses(supergraph, { heldPolicies, cacheSize });
   const sourceOf = createSourceOf(schema, supergraph.names);
   const plans = createPlans(supergraph, { sourceOf, cacheSize });
   const overridesOf = createOverrides(supergraph.overrideLabels, options.holdsOverride);
-
-  function accessOf(principal: Principal): Access {
-    let key = accessKeys.get(principal);
-    if (key === undefined) {
-      key = accessKey(principal, annotations);
-      accessKeys.set(principal, key);
-    }
-    return remember(accesses, key, () => createAccess(principal, supergraph));
-  }
 
   function recipeOf(
     parsed: ParsedDocument,
     operation: OperationDefinitionNode,
     coerced: Readonly<Record<string, unknown>>,
-    { principal, incremental }: PrepareContext,
+    { access, principal, incremental }: RecipeContext,
   ): Recipe {
-    const access = accessOf(principal);
     const defers = parsed.hasDefer ? deferConditions(operation, parsed.fragments, incremental ? coerced : null) : '';
     const overrides = overridesOf(principal);
     const key = `${access.key}\n${overrides.join()}\n${operation.name?.value ?? ''}\n${defers}\n${parsed.text}`;
@@ -137,17 +152,26 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
         : incremental
           ? labelDefers(operation, parsed.fragments, coerced)
           : withoutDefer(operation, parsed.fragments);
-      const filtered = filterOperation(labeled.operation, labeled.fragments, schema, access);
-      return { ...labeled, filtered, overrides, estimate: costing?.estimateOf(filtered) ?? null, executable: null };
+      const allowed = filterOperation(labeled.operation, labeled.fragments, {
+        schema,
+        access,
+        isThorough: dryRun || unauthorized === 'reject',
+      });
+      const filtered = dryRun ? { ...labeled, denied: NOTHING } : allowed;
+      const estimate = costing?.estimateOf(filtered) ?? null;
+      return { ...labeled, access, filtered, unauthorized: allowed.denied, overrides, estimate, executable: null };
     });
   }
 
   async function executableOf(recipe: Recipe, onLookup: OnPlan, span?: Span): Promise<ExecutableOperation> {
     if (recipe.executable !== null) return recipe.executable;
-    const { filtered, overrides, operation, fragments, labels: deferLabels } = recipe;
+    const { access, filtered, overrides, operation, fragments, labels: deferLabels } = recipe;
     const plan = await withinSpan(span?.child('plan', 'internal'), () => plans.planOf(filtered, overrides, onLookup));
     const { denied } = filtered;
-    recipe.executable ??= makeExecutable({ schema, operation, fragments, denied, plan, sourceOf, deferLabels });
+    const reported = dryRun ? recipe.unauthorized : NOTHING;
+    const hides = dryRun ? () => false : createHides({ schema, access });
+    const authorized = { denied, reported, hides, placement };
+    recipe.executable ??= makeExecutable({ schema, operation, fragments, plan, sourceOf, deferLabels, ...authorized });
     return recipe.executable;
   }
 
@@ -157,8 +181,19 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     );
   }
 
-  async function prepare(request: DocumentRequest, context: PrepareContext): Promise<PreparedOperation> {
-    const mayIntrospect = options.mayIntrospect(context.principal);
+  /** @throws OperationRefused where anything that is not allowed has the whole refused */
+  function checkAuthorized(recipe: Recipe, session: Session): void {
+    if (recipe.unauthorized.size === 0) return;
+    const isRefused = unauthorized === 'reject' && !dryRun;
+    if (onUnauthorized === undefined && !isRefused) return;
+    const { operation, fragments, unauthorized: denied } = recipe;
+    const paths = deniedPaths({ operation, fragments, denied }, schema);
+    onUnauthorized?.(paths, session);
+    if (isRefused) throw unauthorizedRefusal(paths, placement);
+  }
+
+  async function prepare(request: DocumentRequest, session: Session): Promise<PreparedOperation> {
+    const mayIntrospect = options.mayIntrospect(session.principal);
     const parsed = parse(request.query, mayIntrospect);
     const operation = selectOperation(parsed, request.operationName);
     if (!mayIntrospect && usesIntrospection(operation, parsed.fragments)) {
@@ -169,26 +204,40 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const coercedVariables = coerce(supergraph, operation, variables);
     checkConditions(operation, parsed.fragments, coercedVariables);
 
-    const recipe = recipeOf(parsed, operation, coercedVariables, context);
+    const found = accesses.of(session, operation, parsed.fragments);
+    const access = found instanceof Promise ? await found : found;
+    const { principal, incremental = false } = session;
+    const recipe = recipeOf(parsed, operation, coercedVariables, { access, principal, incremental });
+    checkAuthorized(recipe, session);
     const estimatedCost = recipe.estimate?.(coercedVariables) ?? null;
-    if (estimatedCost !== null) costing?.check(estimatedCost, context.principal);
+    if (estimatedCost !== null) costing?.check(estimatedCost, principal);
     if (recipe.executable !== null) onPlan('hit');
-    const executable = recipe.executable ?? (await executableOf(recipe, onPlan, context.span));
+    const executable = recipe.executable ?? (await executableOf(recipe, onPlan, session.span));
     if (isUnanswerable(executable, coercedVariables)) {
       throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
     }
-    return { operation: recipe.operation, executable, variables, coercedVariables, estimatedCost };
+    return {
+      operation: recipe.operation,
+      executable,
+      variables,
+      coercedVariables,
+      estimatedCost,
+      access: access.key,
+    };
   }
 
-  async function warm({ query, operationName }: DocumentRequest, context: PrepareContext): Promise<void> {
-    const parsed = parse(query, options.mayIntrospect(context.principal));
-    const recipe = recipeOf(parsed, selectOperation(parsed, operationName), {}, context);
+  async function warm({ query, operationName }: DocumentRequest, context: WarmContext): Promise<void> {
+    const { incremental } = context;
+    const access = accesses.byKey(context.access);
+    const parsed = parse(query, false);
+    const operation = selectOperation(parsed, operationName);
+    const recipe = recipeOf(parsed, operation, {}, { access, principal: ANONYMOUS_PRINCIPAL, incremental });
     await executableOf(recipe, () => undefined);
   }
 
-  const guarded = async (request: DocumentRequest, context: PrepareContext) => {
+  const guarded = async (request: DocumentRequest, session: Session) => {
     try {
-      return await prepare(request, context);
+      return await prepare(request, session);
     } catch (error) {
       // The limits bound every recursion that is known; what they miss is still the document's size.
       if (error instanceof RangeError) throw refusal('OPERATION_LIMIT_EXCEEDED', 'The operation nests too deep.');
@@ -208,4 +257,10 @@ function coerce(
   });
   if (coerced !== undefined) return coerced;
   throw refusalOf('BAD_USER_INPUT', errors ?? []);
+}
+
+/** Without data there is to be an error, wherever the paths go. */
+function unauthorizedRefusal(paths: readonly string[][], placement: ErrorPlacement): OperationRefused {
+  const { errors = unauthorizedErrors([null], 'errors').errors, extensions } = unauthorizedErrors(paths, placement);
+  return new OperationRefused(errors ?? [], extensions === undefined ? {} : { extensions });
 }

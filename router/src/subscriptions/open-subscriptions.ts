@@ -54,10 +54,9 @@ export function createOpenSubscriptions({ log, metrics }: { log: Logger; metrics
   }
 
   async function move(open: OpenSubscription, destination: Destination): Promise<'kept' | 'renewed' | 'ended'> {
-    const { principal } = open.session;
     const leave = destination.hold();
     try {
-      const prepared = await destination.prepare(open.request, { principal, incremental: false });
+      const prepared = await destination.prepare(open.request, { ...open.session, incremental: false });
       const how = destination.engine.adopt(open.subscription, prepared, open.session, leave);
       if (how !== null) {
         open.on = destination;

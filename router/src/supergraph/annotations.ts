@@ -17,6 +17,8 @@ export interface ListSize {
 
 export interface FieldAnnotations {
   requirement: Requirement | null;
+  /** Of what the field is made of by `@requires` and `@fromContext`: all of them must hold, too. */
+  transitive: readonly Requirement[];
   cost: number | null;
   listSize: ListSize | null;
   argumentCosts: ReadonlyMap<string, number>;

@@ -19,18 +19,19 @@ const plannerErrorSchema = z.object({
 });
 
 const groups = z.array(z.array(z.string())).nullable();
-const requirement = z.object({ authenticated: z.boolean(), scopes: groups, policies: groups }).nullable();
+const requirement = z.object({ authenticated: z.boolean(), scopes: groups, policies: groups });
 
 const annotationTable: z.ZodType<AnnotationTable, AnnotationTable> = z.object({
   types: z.map(
     z.string(),
     z.object({
-      requirement,
+      requirement: requirement.nullable(),
       cost: z.number().nullable(),
       fields: z.map(
         z.string(),
         z.object({
-          requirement,
+          requirement: requirement.nullable(),
+          transitive: z.array(requirement),
           cost: z.number().nullable(),
           listSize: z
             .object({

@@ -1,7 +1,9 @@
 import { isTypeDefinitionNode, Kind, valueFromASTUntyped } from 'graphql';
 import type { ConstDirectiveNode, DocumentNode, FieldDefinitionNode, InputValueDefinitionNode } from 'graphql';
 import { z } from 'zod';
-import type { AnnotationTable, FieldAnnotations, ListSize, Requirement, TypeAnnotations } from './annotations.ts';
+import type { AnnotationTable, ListSize, Requirement } from './annotations.ts';
+import { addTransitiveRequirements } from './transitive-requirements.ts';
+import type { ReadType } from './transitive-requirements.ts';
 
 /** The names under which the annotating directives stand in a document; absent where the feature is not linked. */
 export interface AnnotationNames {
@@ -12,7 +14,10 @@ export interface AnnotationNames {
   listSize?: string;
 }
 
-const groupsSchema = z.array(z.array(z.string()));
+/** Nothing to choose from, or nothing to hold, is no requirement: so composition reads it, and the Apollo Router. */
+const groupsSchema = z
+  .array(z.array(z.string()))
+  .transform((groups) => (groups.length === 0 || groups.some((group) => group.length === 0) ? null : groups));
 const argumentSchemas = {
   requiresScopes: z.object({ scopes: groupsSchema }),
   policy: z.object({ policies: groupsSchema }),
@@ -29,7 +34,7 @@ type Annotated = { readonly directives?: readonly ConstDirectiveNode[] | undefin
 
 /** Reads the annotations off a supergraph document into a table. */
 export function readAnnotations(document: DocumentNode, names: AnnotationNames): AnnotationTable {
-  const types = new Map<string, TypeAnnotations>();
+  const types = new Map<string, ReadType>();
   for (const definition of document.definitions) {
     if (!isTypeDefinitionNode(definition)) continue;
     const type = {
@@ -41,6 +46,7 @@ export function readAnnotations(document: DocumentNode, names: AnnotationNames):
       types.set(definition.name.value, type);
     }
   }
+  addTransitiveRequirements(types, document);
   const requirements = [...types.values()]
     .flatMap((type) => [type.requirement, ...[...type.fields.values()].map((field) => field.requirement)])
     .filter((requirement) => requirement !== null);
@@ -54,8 +60,8 @@ export function readAnnotations(document: DocumentNode, names: AnnotationNames):
 function fieldsOf(
   fields: readonly (FieldDefinitionNode | InputValueDefinitionNode)[],
   names: AnnotationNames,
-): Map<string, FieldAnnotations> {
-  const annotated = new Map<string, FieldAnnotations>();
+): ReadType['fields'] {
+  const annotated: ReadType['fields'] = new Map();
   for (const field of fields) {
     const argumentCosts = new Map<string, number>();
     for (const argument of field.kind === Kind.FIELD_DEFINITION ? (field.arguments ?? []) : []) {
@@ -66,7 +72,7 @@ function fieldsOf(
     const cost = costOf(field, names);
     const listSize = listSizeOf(field, names);
     if (requirement !== null || cost !== null || listSize !== null || argumentCosts.size > 0) {
-      annotated.set(field.name.value, { requirement, cost, listSize, argumentCosts });
+      annotated.set(field.name.value, { requirement, transitive: [], cost, listSize, argumentCosts });
     }
   }
   return annotated;

@@ -6,6 +6,7 @@ import { executeOperation } from '../execution/execute-operation.ts';
 import { GENEROUS_LIMITS } from '../limits/operation-limits.ts';
 import { createPrepare } from '../operations/prepare-operation.ts';
 import { createHttpTransport } from '../subgraphs/http-transport.ts';
+import { ANONYMOUS_SESSION } from '../testing/anonymous-session.ts';
 import { compose } from '../testing/compose.ts';
 import { startPriceGraph } from '../testing/price-graph.ts';
 import type { PriceGraph } from '../testing/price-graph.ts';
@@ -127,7 +128,7 @@ describe('with @defer', () => {
         return [name, createHttpTransport({ name, url: graph.subgraphUrl(name) ?? '' })] as const;
       }),
     );
-    const prepared = await prepare({ query }, { principal: ANONYMOUS_PRINCIPAL, incremental: true });
+    const prepared = await prepare({ query }, { ...ANONYMOUS_SESSION, incremental: true });
     const { data, errors, incremental } = await executeOperation({
       ...prepared,
       async call(request) {
