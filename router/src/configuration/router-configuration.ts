@@ -63,12 +63,29 @@ const subscriptions = z
   })
   .exactPartial();
 
+const authorization = z
+  .strictObject({
+    unauthorized: z
+      .enum(['filter', 'reject'])
+      .describe('what is not allowed is null, or has the whole operation refused'),
+    dryRun: z.boolean().describe('answer everything, and say what would not be allowed'),
+    errors: z
+      .strictObject({
+        log: z.boolean().describe('a line for every operation of which something is not allowed'),
+        response: z.enum(['errors', 'extensions', 'disabled']).describe('where clients are told'),
+      })
+      .exactPartial(),
+    policiesTtlMs: count.describe('milliseconds for which the answer of a policy holds for its principal'),
+  })
+  .exactPartial();
+
 /** What a `router.yaml` may say. Each part is described where the router's options are: `RouterOptions`. */
 export const configurationSchema = z
   .strictObject({
     introspection: z
       .union([z.boolean(), z.strictObject({ scope: z.string().min(1) })])
       .describe('for everybody, for nobody, or for who holds a scope'),
+    authorization,
     limits,
     demand,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
