@@ -1,4 +1,5 @@
 import { isAborted } from '../deadline.ts';
+import { onBeat } from './beats.ts';
 import type { Bus } from './bus.ts';
 
 export interface HintOptions {
@@ -10,7 +11,8 @@ export interface HintOptions {
 
 /**
  * "Look again" signals for a channel: at once, after each message, after a reconnect of the bus,
- * and every `everyMs` milliseconds. Signals that arrive while the consumer is busy become one.
+ * and every `everyMs` milliseconds, many consumers in the same turn of the event loop: read through a DataLoader, and they
+ * cost one query. Signals that arrive while the consumer is busy become one.
  *
  * The subscription stands before the first signal: whatever is committed after the consumer's
  * first read is followed by another signal.
@@ -32,6 +34,7 @@ export async function* hints(bus: Bus, channel: string, options: HintOptions): A
     signal.removeEventListener('abort', onAbort);
     throw error;
   });
+  const leaveBeat = onBeat(everyMs, hint);
   try {
     while (!isAborted(signal)) {
       if (pending) {
@@ -40,18 +43,12 @@ export async function* hints(bus: Bus, channel: string, options: HintOptions): A
         continue;
       }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          pending = true;
-          resolve();
-        }, everyMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+        wake = resolve;
       });
       wake = undefined;
     }
   } finally {
+    leaveBeat();
     signal.removeEventListener('abort', onAbort);
     await unsubscribe();
   }

@@ -1,6 +1,8 @@
 import type { Db } from '@timbre/db/client';
+import { readQuotas } from '@timbre/db/ledger';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { RequestContext } from '@timbre/platform/subgraph-server';
+import DataLoader from 'dataloader';
 import { createLoaders, type Loaders } from './loaders.ts';
 import type { QuotaRow } from './rows.ts';
 import { followQuota } from './services/follow-quota.ts';
@@ -14,13 +16,14 @@ export interface Context extends RequestContext {
 }
 
 export function createContextFactory(db: Db, bus: Bus): (base: RequestContext) => Context {
+  const quotas = new DataLoader((ids: readonly string[]) => readQuotas(db, ids), { cache: false });
   return (base) => {
     const viewerId = base.identity.userId;
     return {
       ...base,
       viewerId,
       loaders: createLoaders(db, viewerId),
-      followQuota: (userId) => followQuota({ db, bus, userId, signal: base.signal }),
+      followQuota: (userId) => followQuota({ quotas, bus, userId, signal: base.signal }),
     };
   };
 }

@@ -1,5 +1,7 @@
 import type { RequestContext } from '@timbre/platform/subgraph-server';
+import DataLoader from 'dataloader';
 import { createLoaders, type Loaders } from './loaders.ts';
+import { readLastSequences } from './repos/generations.ts';
 import type { Deps } from './services/deps.ts';
 
 export interface Context extends RequestContext {
@@ -7,11 +9,15 @@ export interface Context extends RequestContext {
   viewerId: string | null;
   deps: Deps;
   loaders: Loaders;
+  /** Without a cache: for all who follow generations, who mostly look at the same moments. */
+  lastSequences: DataLoader<string, number | null>;
 }
 
 export function createContextFactory(deps: Deps): (base: RequestContext) => Context {
+  const lastSequences = new DataLoader((ids: readonly string[]) => readLastSequences(deps.db, ids), { cache: false });
   return (base) => {
     const viewerId = base.identity.userId;
-    return { ...base, viewerId, deps: { ...deps, log: base.log }, loaders: createLoaders(deps.db, viewerId) };
+    const loaders = createLoaders(deps.db, viewerId);
+    return { ...base, viewerId, deps: { ...deps, log: base.log }, loaders, lastSequences };
   };
 }

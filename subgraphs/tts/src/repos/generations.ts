@@ -39,6 +39,16 @@ export async function readOwnGenerations(
   return ids.map((id) => byId.get(id) ?? null);
 }
 
+/** The newest events' sequences in the order of the ids; null for a generation that is not there. */
+export async function readLastSequences(db: DbOrTx, ids: readonly string[]): Promise<(number | null)[]> {
+  const rows = await db
+    .select({ id: generations.id, lastSequence: generations.lastSequence })
+    .from(generations)
+    .where(inArray(generations.id, [...ids]));
+  const byId = new Map(rows.map((row) => [row.id, row.lastSequence]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
 /** Texts in the order of the ids. */
 export async function readTexts(db: DbOrTx, ids: readonly string[]): Promise<(string | null)[]> {
   const rows = await db

@@ -5,8 +5,8 @@ import { followGeneration } from '../services/follow-generation.ts';
 
 export const Subscription: SubscriptionResolvers = {
   generationEvents: {
-    subscribe: (_, { id, afterSequence }, { deps, identity, signal }) =>
-      followGeneration(deps, { viewerId: requireViewer(identity), id, afterSequence, signal }),
+    subscribe: (_, { id, afterSequence }, { deps, identity, signal, lastSequences }) =>
+      followGeneration(deps, { viewerId: requireViewer(identity), id, afterSequence, signal, lastSequences }),
     resolve: (event: EventRow) => event,
   },
 };

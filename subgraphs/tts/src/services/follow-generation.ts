@@ -1,6 +1,7 @@
 import { channels, hints } from '@timbre/platform/bus/hints';
 import { AppError } from '@timbre/platform/errors';
 import { isId } from '@timbre/platform/ids';
+import type DataLoader from 'dataloader';
 import { patiently } from '../patiently.ts';
 import { readEventsAfter } from '../repos/events.ts';
 import { readOwnGenerations, readTexts } from '../repos/generations.ts';
@@ -16,6 +17,7 @@ export interface Following {
   afterSequence: number;
   /** Ends the sequence. */
   signal: AbortSignal;
+  lastSequences: DataLoader<string, number | null>;
 }
 
 const BATCH = 50;
@@ -55,12 +57,17 @@ async function* follow(deps: Deps, following: Following): AsyncGenerator<EventRo
   }
 }
 
-async function* read(deps: Deps, { viewerId, id, afterSequence, signal }: Following): AsyncGenerator<EventRow, void> {
+async function* read(deps: Deps, following: Following): AsyncGenerator<EventRow, void> {
+  const { viewerId, id, afterSequence, signal, lastSequences } = following;
   let last = afterSequence;
+  let looked = false;
   let text: string | null = null;
   // Kept for the stream's life: the longest texts are read with every chunk otherwise.
   const readText = async () => (text ??= (await readTexts(deps.db, [id]))[0] ?? '');
   for await (const _ of hints(deps.bus, channels.generation(id), { signal })) {
+    // An end without an event that is new is an end that was there at the first look.
+    if (looked && (await patiently({ log: deps.log, signal }, () => lastSequences.load(id))) === last) continue;
+    looked = true;
     for (;;) {
       const batch = await patiently({ log: deps.log, signal }, () => readBatch(deps, viewerId, id, last, readText));
       if (!batch) return;

@@ -18,6 +18,19 @@ export async function findVoices(
   return ids.map((id) => byId.get(id) ?? null);
 }
 
+export type VoiceProgress = Pick<VoiceRow, 'status' | 'fitting'>;
+
+/** In the order of the ids, whoever sees them; null for what is missing. */
+export async function readProgress(db: DbOrTx, ids: readonly string[]): Promise<(VoiceProgress | null)[]> {
+  const { id, status, fitting } = voices;
+  const rows = await db
+    .select({ id, status, fitting })
+    .from(voices)
+    .where(inArray(voices.id, [...ids]));
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((each) => byId.get(each) ?? null);
+}
+
 /** A person's own voice, locked until the transaction ends. */
 export async function lockOwnVoice(tx: Tx, viewerId: string, id: string): Promise<VoiceRow | null> {
   const [row] = await tx

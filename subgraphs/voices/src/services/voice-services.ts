@@ -1,5 +1,6 @@
+import DataLoader from 'dataloader';
 import type { Visibility } from '../repos/voice-scope.ts';
-import { countVoices } from '../repos/voices.ts';
+import { countVoices, readProgress } from '../repos/voices.ts';
 import type { VoicePage, VoiceRow } from '../rows.ts';
 import { beginClone } from './begin-clone.ts';
 import { deleteVoice } from './delete-voice.ts';
@@ -18,6 +19,7 @@ export type VoiceServices = ReturnType<typeof createVoiceServices>;
 /** The rules of this domain over their resources; what a client can act on comes back as data. */
 export function createVoiceServices(resources: Resources) {
   const { db, store } = resources;
+  const progress = new DataLoader((ids: readonly string[]) => readProgress(db, ids), { cache: false });
   type Rest<F> = F extends (resources: Resources, ...rest: infer R) => unknown ? R : never;
   return {
     begin: (...rest: Rest<typeof beginClone>) => outcome(() => beginClone(resources, ...rest)),
@@ -26,7 +28,7 @@ export function createVoiceServices(resources: Resources) {
     update: (...rest: Rest<typeof updateVoice>) => outcome(() => updateVoice(resources, ...rest)),
     revokeConsent: (...rest: Rest<typeof revokeConsent>) => outcome(() => revokeConsent(resources, ...rest)),
     delete: (...rest: Rest<typeof deleteVoice>) => outcome(() => deleteVoice(resources, ...rest)),
-    follow: (following: Following) => followVoice(resources, following),
+    follow: (following: Following) => followVoice({ ...resources, progress }, following),
     page: (visibility: Visibility, request: PageRequest) => pageOfVoices(db, visibility, request),
     count: (page: VoicePage) => countVoices(db, page.scope),
     /** Signed, for an hour; null until there is a preview. */
