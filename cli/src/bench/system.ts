@@ -20,6 +20,7 @@ const FIRST_RATE = 400;
 const STEP_SECONDS = 20;
 const WARM_SECONDS = 15;
 const REST_MS = 3_000;
+const IDLE_MS = 15_000;
 const AIM_PER_MINUTE = 100_000;
 const SPARE_FILES = 3_000;
 /** Where the five minutes do not hold, the next attempt is so much lower. */
@@ -86,8 +87,9 @@ async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
   });
   try {
     let nth = 0;
+    const measured = { system, load, idlePid: idle.pid };
     const attempt = async (perSecond: number, seconds: number): Promise<Step> => {
-      const step = await measureStep({ system, load, idlePid: idle.pid }, { perSecond, seconds, seed: ++nth });
+      const step = await measureStep(measured, { perSecond, seconds, seed: ++nth });
       console.error(
         `${perSecond}/s for ${seconds} s: ${holds(step.result) ? 'holds' : 'does not hold'}; ${describe(step.result)}; ` +
           `${(step.cpu['all'] ?? Number.NaN).toFixed(3)} ms CPU a request, ${(step.busy * 100).toFixed(0)} % of the cores`,
@@ -104,6 +106,8 @@ async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
     await idle.open();
     await sleep(REST_MS);
     await idle.check();
+    const atRest = await measureRest(pidsOf(measured));
+    console.error(`At rest they cost ${(atRest['all'] ?? Number.NaN).toFixed(0)} ms CPU a second.`);
     let rate =
       plan.rate ?? (await findRate(FIRST_RATE, async (perSecond) => (await attempt(perSecond, STEP_SECONDS)).result));
     for (;;) {
@@ -113,7 +117,7 @@ async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
       const step = await attempt(rate, plan.minutes * 60);
       await stopProfiles?.();
       if (holds(step.result) || plan.rate !== null) {
-        printReport(step, rate);
+        printReport(step, atRest, rate);
         if (!holds(step.result)) throw new CommandError(`${rate}/s does not hold.`);
         return;
       }
@@ -161,23 +165,52 @@ interface Step {
   busy: number;
 }
 
-async function measureStep(
-  { system, load, idlePid }: { system: ProductionSystem; load: OpenLoad; idlePid: number },
-  step: { perSecond: number; seconds: number; seed: number },
-): Promise<Step> {
-  const pids: Record<string, number> = { ...system.pids(), 'the load': load.pid, 'the subscribers': idlePid };
-  const before = Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid) ?? Number.NaN] as const);
-  const [busyBefore, begun] = [busySeconds(), performance.now()];
-  const result = await load.run(step);
-  const busySecondsUsed = busySeconds() - busyBefore;
-  const seconds = (performance.now() - begun) / 1000;
-  const perRequest = (used: number) => (used * 1000) / result.requests;
-  const cpu = Object.fromEntries(
-    before.map(([name, used]) => [name, perRequest((cpuSeconds(pids[name] ?? 0) ?? Number.NaN) - used)]),
-  );
-  const all = Object.values(cpu).reduce((sum, each) => sum + each, 0);
-  return { result, cpu: { ...cpu, all, machine: perRequest(busySecondsUsed) }, busy: busySecondsUsed / seconds / 2 };
+interface Parts {
+  system: ProductionSystem;
+  load: OpenLoad;
+  idlePid: number;
 }
+
+const pidsOf = ({ system, load, idlePid }: Parts): Record<string, number> => ({
+  ...system.pids(),
+  'the load': load.pid,
+  'the subscribers': idlePid,
+});
+
+async function measureStep(parts: Parts, step: { perSecond: number; seconds: number; seed: number }): Promise<Step> {
+  const used = startUsage(pidsOf(parts));
+  const result = await parts.load.run(step);
+  const { cpu, seconds, machine } = used();
+  return { result, cpu: divided({ ...cpu, machine }, result.requests), busy: machine / 1000 / seconds / 2 };
+}
+
+/** Milliseconds of CPU time a second by process. */
+async function measureRest(pids: Record<string, number>): Promise<Record<string, number>> {
+  const used = startUsage(pids);
+  await sleep(IDLE_MS);
+  const { cpu, seconds } = used();
+  return divided(cpu, seconds);
+}
+
+/** @returns what tells the milliseconds of CPU time since by process, of `all` of them, and of everything on the machine */
+function startUsage(pids: Record<string, number>) {
+  const secondsOf = () => Object.entries(pids).map(([, pid]) => cpuSeconds(pid) ?? Number.NaN);
+  const [before, machineBefore, begun] = [secondsOf(), busySeconds(), performance.now()];
+  return () => {
+    const after = secondsOf();
+    const each = Object.keys(pids).map(
+      (name, index) => [name, ((after[index] ?? Number.NaN) - (before[index] ?? Number.NaN)) * 1000] as const,
+    );
+    return {
+      cpu: { ...Object.fromEntries(each), all: each.reduce((sum, [, ms]) => sum + ms, 0) },
+      machine: (busySeconds() - machineBefore) * 1000,
+      seconds: (performance.now() - begun) / 1000,
+    };
+  };
+}
+
+const divided = (values: Record<string, number>, by: number): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value / by]));
 
 /** CPU time of everything on the machine that was not idle (proc(5), /proc/stat). */
 function busySeconds(): number {
@@ -190,7 +223,7 @@ function busySeconds(): number {
 const describe = ({ requests, seconds, failed, p50Ms, p99Ms, p999Ms }: LoadResult): string =>
   `${((requests / seconds) * 60).toFixed(0)} requests/min, ${failed} failed, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, p99.9 ${p999Ms.toFixed(1)} ms`;
 
-function printReport({ result, cpu }: Step, rate: number): void {
+function printReport({ result, cpu }: Step, atRest: Record<string, number>, rate: number): void {
   console.log(
     `\n${aligned([
       ['operation', 'requests', 'p50 ms', 'p99 ms', 'p99.9 ms'],
@@ -204,7 +237,10 @@ function printReport({ result, cpu }: Step, rate: number): void {
     ])}`,
   );
   console.log(
-    `\n${aligned([['process', 'CPU ms a request'], ...Object.entries(cpu).map(([name, ms]) => [name, ms.toFixed(3)])])}`,
+    `\n${aligned([
+      ['process', 'CPU ms a request', 'CPU ms a second before the load'],
+      ...Object.entries(cpu).map(([name, ms]) => [name, ms.toFixed(3), atRest[name]?.toFixed(1) ?? '']),
+    ])}`,
   );
   const cores = ((cpu['all'] ?? Number.NaN) * AIM_PER_MINUTE) / 60 / 1000;
   console.log(`\n${rate}/s: ${describe(result)}.`);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { CommandError } from '../../run-command.ts';
 import { freeRun } from '../free-run.ts';
 import { commander, type Commander } from '../graph/control.ts';
 import { startPinned, type PinnedProcess } from '../pinned-process.ts';
@@ -69,7 +70,7 @@ export async function startIdleSubscribers(clients: Clients): Promise<IdleSubscr
     open: async () => void (await command('open', z.null())),
     async check() {
       const { open, failures } = await command('report', idleReportSchema);
-      if (failures.length > 0) throw new Error(`Subscriptions failed: ${failures.join('; ')}`);
+      if (failures.length > 0) throw new CommandError(`Subscriptions failed:\n${failures.join('\n')}`);
       return open;
     },
   };

@@ -12,7 +12,8 @@ export interface ProductionSystem extends RunningSystem {
   pids(): Record<string, number>;
 }
 
-const KEPT_LINES = 40;
+const KEPT_LINES = 10;
+const KEPT_CHARACTERS = 400;
 
 /**
  * The whole system as in production (`NODE_ENV`, an issuer behind HTTP, a database by its address), the database being the embedded
@@ -24,7 +25,7 @@ export async function withProductionSystem(
 ): Promise<void> {
   const lines: string[] = [];
   const onLine = (name: string, line: string) => {
-    lines.push(`${name} ${line}`);
+    lines.push(`${name} ${line.slice(0, KEPT_CHARACTERS)}`);
     if (lines.length > KEPT_LINES) lines.shift();
   };
   const stops: (() => Promise<void>)[] = [];
