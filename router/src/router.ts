@@ -11,6 +11,8 @@ import type { AuthorizationOptions } from './auth/authorization.ts';
 import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
 import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
+import { createResponseCache } from './cache/response-cache.ts';
+import type { ResponseCache, ResponseCacheOptions } from './cache/response-cache.ts';
 import { createCosting } from './demand/costing.ts';
 import type { DemandOptions } from './demand/demand-options.ts';
 import { createDocumentsPolicy } from './documents/documents-policy.ts';
@@ -99,6 +101,8 @@ export interface RouterOptions {
    * cut when it takes nothing for so long. Default 1 MiB, 15 s.
    */
   slowClient?: { bytes: number; ms: number };
+  /** Keeps what subgraphs answer, as far as they allow it; null: nothing. */
+  responseCache?: ResponseCacheOptions | null;
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
   /** Between routers and subgraphs: hints that something has changed. Not closed with the router. Default: none come. */
@@ -169,8 +173,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
+  const { responseCache = null } = options;
+  const cache = responseCache === null ? null : createResponseCache(responseCache, { log, registry });
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies }),
+    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache }),
     hot,
     log,
     metrics,
@@ -248,10 +254,11 @@ interface GenerationContext {
   connections: Connections;
   metrics: RouterMetrics;
   heldPolicies: HeldPolicies;
+  cache: ResponseCache | null;
 }
 
 async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
-  const { options, connections, metrics, heldPolicies } = context;
+  const { options, connections, metrics, heldPolicies, cache } = context;
   const { log, demand = null, planCache, authorization = {} } = options;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
@@ -275,6 +282,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
       connections: connections.lease(subgraphs),
       log,
       metrics,
+      cache,
       resume: options.resume ?? {},
       ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
     });
