@@ -207,6 +207,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     authenticate,
     log,
     metrics,
+    origins: options.cors?.origins ?? [],
     maxMessageBytes: maxBodyBytes,
     keepAliveMs,
     slowClient,

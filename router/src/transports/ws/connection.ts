@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { Principal } from '../../auth/principal.ts';
+import { onRevoked } from '../../auth/revocation.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import type { Result, ResultStream } from '../results.ts';
@@ -48,6 +49,8 @@ export interface ConnectionHandler {
 /** What is kept of the upgrade. Not the whole request: it would live as long as the connection. */
 export interface Handshake {
   headers: IncomingHttpHeaders;
+  /** Opened by a page of the origin that it goes to. */
+  isSameOrigin: boolean;
   address: string | null;
   requestId: string;
 }
@@ -93,6 +96,7 @@ export class Connection {
   #handshake: Handshake | null;
   #initTimer: NodeJS.Timeout | undefined;
   #client: Client | null = null;
+  #callOffRevocation: (() => void) | null = null;
   readonly #operations = new Map<string, Operation>();
 
   constructor(socket: ConnectionSocket, handler: ConnectionHandler, handshake: Handshake) {
@@ -121,6 +125,8 @@ export class Connection {
   /** The socket has gone. */
   ended(): void {
     clearTimeout(this.#initTimer);
+    this.#callOffRevocation?.();
+    this.#callOffRevocation = null;
     const operations = [...this.#operations.values()];
     this.#operations.clear();
     for (const operation of operations) this.#end(operation);
@@ -166,10 +172,19 @@ export class Connection {
       const { headers, address } = handshake;
       this.#client = { principal, headers, address };
       void this.#socket.write('{"type":"connection_ack"}');
+      this.#callOffRevocation = onRevoked(principal, () => this.#revoke());
     } catch (error) {
       const reason = error instanceof ConnectionRefused ? error.message : this.#handler.onFailure(error).message;
       this.close(CLOSE_CODES.forbidden, reason);
     }
+  }
+
+  /** The session has ended: each operation is told, and the client is to come back with a new token. */
+  #revoke(): void {
+    for (const id of this.#operations.keys()) {
+      void this.#socket.write(JSON.stringify({ id, type: 'error', payload: [sessionEnded()] }));
+    }
+    this.close(CLOSE_CODES.forbidden, 'The session has ended.');
   }
 
   async #run(id: string, request: OperationRequest, client: Client): Promise<void> {
@@ -207,6 +222,10 @@ export class Connection {
     if (error instanceof OperationRefused) return error.errors;
     return [error instanceof GraphQLError ? error : this.#handler.onFailure(error)];
   }
+}
+
+function sessionEnded(): GraphQLError {
+  return new GraphQLError('The session has ended.', { extensions: { code: 'SUBSCRIPTION_AUTH_REVOKED' } });
 }
 
 function nextMessage(id: string, result: Result): string {

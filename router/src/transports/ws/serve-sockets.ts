@@ -5,6 +5,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { requestIdFrom } from '@timbre/platform/request-id';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { RawData } from 'ws';
+import { headersWithCredentials } from '../../auth/presented-credential.ts';
 import { CLOSE_CODES, Connection } from './connection.ts';
 import type { ConnectionHandler, ConnectionSocket } from './connection.ts';
 
@@ -151,7 +152,8 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     }
     socket.slowBytes = slowClient.bytes;
     socket.connection = new Connection(socket, handler, {
-      headers: headersToKeep(req.headers),
+      headers: headersToKeep(headersWithCredentials(req)),
+      isSameOrigin: isSameOrigin(req.headers),
       address: req.socket.remoteAddress ?? null,
       requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
     });
@@ -182,6 +184,10 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
       clearInterval(sweeping);
     },
   };
+}
+
+function isSameOrigin({ origin, host }: IncomingHttpHeaders): boolean {
+  return origin !== undefined && URL.parse(origin)?.host === host;
 }
 
 /** Without those of the handshake itself, which nobody asks for later. */
