@@ -41,7 +41,7 @@ export interface ApiKeyParts {
  */
 export interface ApiKeys {
   /** What may be shown of a key. */
-  prefixOf(id: string): string;
+  prefixOf: (id: string) => string;
   /** A new secret for a row, and the key to be shown once. */
   mint(id: string): { key: string; secret: string };
   /** Null for what this system cannot have given out. */

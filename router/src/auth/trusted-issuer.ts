@@ -65,8 +65,7 @@ export function checkIssuers(issuers: readonly TrustedIssuer[]): void {
     seen.add(issuer);
     if (audiences.length === 0) throw new RangeError(`The issuer ${issuer} has no audience: any token would do.`);
     for (const algorithm of algorithms) {
-      if (!ALGORITHMS.includes(algorithm))
-        throw new RangeError(`${String(algorithm)} is none of ${ALGORITHMS.join(', ')}.`);
+      if (!ALGORITHMS.includes(algorithm)) throw new RangeError(`${algorithm} is none of ${ALGORITHMS.join(', ')}.`);
     }
     const { roles = null } = claims;
     if (roles !== null && !/[:/]/.test(roles)) {

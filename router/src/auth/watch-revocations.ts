@@ -65,7 +65,8 @@ export function watchRevocations(options: RevocationWatchOptions): RevocationWat
   }
 
   async function subscribe(): Promise<(() => Promise<void>) | null> {
-    while (bus !== null && !signal.aborted) {
+    if (bus === null) return null;
+    while (!signal.aborted) {
       try {
         const unsubscribe = await bus.subscribe(channels.revocations, look, look);
         look();

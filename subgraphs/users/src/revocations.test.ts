@@ -52,7 +52,7 @@ const revocationsSince = async (since: string | null) =>
 const hint = async () => {
   const heard = Promise.withResolvers<void>();
   const stop = await server.bus.subscribe(channels.revocations, () => heard.resolve());
-  return { heard: heard.promise.finally(stop) };
+  return { heard: heard.promise.then(stop) };
 };
 
 describe('endSession', () => {
