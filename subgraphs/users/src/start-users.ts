@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Db } from '@timbre/db/client';
-import type { ApiKeys } from '@timbre/platform/api-key';
-import type { Bus } from '@timbre/platform/bus/bus';
 import type { HttpServer } from '@timbre/platform/http-server';
 import type { IdentityVerifier } from '@timbre/platform/identity';
 import type { Logger } from '@timbre/platform/logger';
@@ -11,12 +9,10 @@ import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { sql } from 'drizzle-orm';
 import { createContextFactory } from './context.ts';
 import { resolvers } from './resolvers/index.ts';
-import { routesForRouter } from './routes/index.ts';
+import { principalRoute } from './routes/principal.ts';
 
 export interface UsersOptions {
   db: Db;
-  keys: ApiKeys;
-  bus: Bus;
   verifyIdentity: IdentityVerifier;
   host: string;
   port: number;
@@ -26,15 +22,15 @@ export interface UsersOptions {
   tracing?: Tracing | null;
 }
 
-/** The subgraph over a database and a bus that stay the caller's to close. */
-export async function startUsers({ db, keys, bus, ...options }: UsersOptions): Promise<HttpServer> {
+/** The subgraph over a database that stays the caller's to close. */
+export async function startUsers({ db, ...options }: UsersOptions): Promise<HttpServer> {
   return startSubgraph({
     ...options,
     name: 'users',
     typeDefs: readFileSync(new URL('../../../schema/users.graphql', import.meta.url), 'utf8'),
     resolvers,
-    createContext: createContextFactory({ db, keys, bus }),
+    createContext: createContextFactory(db),
     ready: async () => void (await db.execute(sql`select 1`)),
-    routes: routesForRouter({ db, keys, bus }, options.verifyIdentity),
+    routes: [principalRoute(db, options.verifyIdentity)],
   });
 }
