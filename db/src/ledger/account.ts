@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import { findPlan, FREE_PLAN } from '../billing/plans.ts';
 import { accounts, entries } from '../billing/tables.ts';
 import type { DbOrTx, Tx } from '../client.ts';
+import { inPlaceholder, preparedRead } from '../prepared.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
@@ -70,14 +71,8 @@ async function rollOver(tx: Tx, { userId, planId }: AccountRow): Promise<Account
   return rolled;
 }
 
-/** As `lockAccount` would leave it, without a lock: what to show. In the order of the ids. */
-export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promise<QuotaRow[]> {
-  const wanted = [...new Set(userIds)];
-  if (wanted.length === 0) return [];
-  const {
-    rows: [now],
-  } = await db.execute<{ ends: number }>(sql`select extract(epoch from ${periodEnd})::float8 as ends`);
-  const found = await db
+const accountsOf = preparedRead('ledger_accounts', (db) =>
+  db
     .select({
       userId: accounts.userId,
       planId: accounts.planId,
@@ -88,15 +83,31 @@ export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promis
       resetsAt: accounts.periodEnd,
     })
     .from(accounts)
-    .where(sql`${accounts.userId} in ${wanted}`);
+    .where(inPlaceholder(accounts.userId, 'userIds')),
+);
+
+/** As `lockAccount` would leave it, without a lock: what to show. In the order of the ids. */
+export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promise<QuotaRow[]> {
+  const wanted = [...new Set(userIds)];
+  if (wanted.length === 0) return [];
+  const found = await accountsOf(db, { userIds: wanted });
   const byUser = new Map(found.map((row) => [row.userId, row]));
-  const current = new Date((now?.ends ?? Number.NaN) * 1000);
+  const hasOld = found.length < wanted.length || found.some(({ over }) => over);
+  const current = hasOld ? await readPeriodEnd(db) : new Date(Number.NaN);
   return userIds.map((userId) => {
     const row = byUser.get(userId);
     if (row === undefined) return quota(userId, FREE_PLAN.monthlyCredits, 0, 0, current);
     if (row.over) return quota(userId, Math.max(planCredits(row.planId), row.held), 0, row.held, current);
     return quota(userId, row.creditLimit, row.used, row.held, row.resetsAt);
   });
+}
+
+/** Of the period that accounts are in which are not there or not brought up to date yet. */
+async function readPeriodEnd(db: DbOrTx): Promise<Date> {
+  const {
+    rows: [now],
+  } = await db.execute<{ ends: number }>(sql`select extract(epoch from ${periodEnd})::float8 as ends`);
+  return new Date((now?.ends ?? Number.NaN) * 1000);
 }
 
 const quota = (userId: string, limit: number, used: number, held: number, resetsAt: Date): QuotaRow => ({

@@ -1,8 +1,17 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { holds } from '../billing/tables.ts';
 import type { DbOrTx } from '../client.ts';
+import { inPlaceholder, preparedRead } from '../prepared.ts';
 
 export type ChargeRow = Pick<typeof holds.$inferSelect, 'state' | 'reserved' | 'committed' | 'released'>;
+
+const chargesOf = preparedRead('ledger_charges', (db) => {
+  const { generationId, state, reserved, committed, released } = holds;
+  return db
+    .select({ generationId, state, reserved, committed, released })
+    .from(holds)
+    .where(and(eq(holds.userId, sql.placeholder('userId')), inPlaceholder(generationId, 'generationIds')));
+});
 
 /** The receipts of the user's own generations, in the order of the ids; null for one that costs nothing or is not theirs. */
 export async function readCharges(
@@ -10,11 +19,7 @@ export async function readCharges(
   userId: string,
   generationIds: readonly string[],
 ): Promise<(ChargeRow | null)[]> {
-  const { generationId, state, reserved, committed, released } = holds;
-  const rows = await db
-    .select({ generationId, state, reserved, committed, released })
-    .from(holds)
-    .where(and(eq(holds.userId, userId), inArray(generationId, [...generationIds])));
+  const rows = await chargesOf(db, { userId, generationIds });
   const byId = new Map(rows.map(({ generationId: id, ...charge }) => [id, charge]));
   return generationIds.map((id) => byId.get(id) ?? null);
 }

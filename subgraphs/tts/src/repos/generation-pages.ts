@@ -1,4 +1,5 @@
 import type { Db } from '@timbre/db/client';
+import { preparedRead } from '@timbre/db/prepared';
 import { generations, renderings, type GenerationState } from '@timbre/db/tts/tables';
 import { and, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
 import type { GenerationRow } from '../rows.ts';
@@ -20,6 +21,24 @@ export interface PageOf {
   afterId: string | null;
 }
 
+const pageOfOwner = (after: '' | '_after') =>
+  preparedRead(`tts_page${after}`, (db) =>
+    db
+      .select(generationColumns)
+      .from(generations)
+      .innerJoin(renderings, eq(renderings.id, generations.renderingId))
+      .where(
+        and(
+          eq(generations.ownerId, sql.placeholder('ownerId')),
+          after === '' ? undefined : lt(generations.id, sql.placeholder('afterId')),
+        ),
+      )
+      .orderBy(desc(generations.id))
+      .limit(sql.placeholder('limit')),
+  );
+const firstPage = pageOfOwner('');
+const laterPage = pageOfOwner('_after');
+
 /** A page of the owner's generations, newest first: ids are UUIDv7, so they are in the order they were made in. */
 export async function readGenerationPage(
   db: Db,
@@ -27,6 +46,10 @@ export async function readGenerationPage(
   filter: GenerationFilterRow,
   { limit, afterId }: PageOf,
 ): Promise<GenerationRow[]> {
+  if (Object.values(filter).every((value) => value === null)) {
+    const page = await (afterId === null ? firstPage : laterPage)(db, { ownerId, afterId, limit });
+    return page.map(toGenerationRow);
+  }
   const rows = await db
     .select(generationColumns)
     .from(generations)

@@ -1,4 +1,5 @@
 import type { Db, DbOrTx, Tx } from '@timbre/db/client';
+import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
 import { generations, renderings } from '@timbre/db/tts/tables';
 import { isId } from '@timbre/platform/ids';
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
@@ -24,27 +25,35 @@ export const toGenerationRow = ({ generation, rendering }: Joined): GenerationRo
 
 const ACTIVE = ['QUEUED', 'RUNNING'] as const;
 
+const ownGenerations = preparedRead('tts_own_generations', (db) =>
+  db
+    .select(generationColumns)
+    .from(generations)
+    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
+    .where(and(inPlaceholder(generations.id, 'ids'), eq(generations.ownerId, sql.placeholder('viewerId')))),
+);
+
+const lastSequences = preparedRead('tts_last_sequences', (db) =>
+  db
+    .select({ id: generations.id, lastSequence: generations.lastSequence })
+    .from(generations)
+    .where(inPlaceholder(generations.id, 'ids')),
+);
+
 /** The viewer's own, in the order of the ids; null for a missing one and a stranger's alike. */
 export async function readOwnGenerations(
   db: DbOrTx,
   viewerId: string,
   ids: readonly string[],
 ): Promise<(GenerationRow | null)[]> {
-  const rows = await db
-    .select(generationColumns)
-    .from(generations)
-    .innerJoin(renderings, eq(renderings.id, generations.renderingId))
-    .where(and(inArray(generations.id, [...ids]), eq(generations.ownerId, viewerId)));
+  const rows = await ownGenerations(db, { ids, viewerId });
   const byId = new Map(rows.map((row) => [row.generation.id, toGenerationRow(row)]));
   return ids.map((id) => byId.get(id) ?? null);
 }
 
 /** The newest events' sequences in the order of the ids; null for a generation that is not there. */
 export async function readLastSequences(db: DbOrTx, ids: readonly string[]): Promise<(number | null)[]> {
-  const rows = await db
-    .select({ id: generations.id, lastSequence: generations.lastSequence })
-    .from(generations)
-    .where(inArray(generations.id, [...ids]));
+  const rows = await lastSequences(db, { ids });
   const byId = new Map(rows.map((row) => [row.id, row.lastSequence]));
   return ids.map((id) => byId.get(id) ?? null);
 }

@@ -1,23 +1,27 @@
 import type { DbOrTx } from '@timbre/db/client';
+import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
 import { users } from '@timbre/db/users/tables';
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { UserRow } from '../rows.ts';
+
+const usersOf = preparedRead('users', (db) => db.select().from(users).where(inPlaceholder(users.id, 'ids')));
+
+const usersOfSubject = preparedRead('users_of_subject', (db) =>
+  db
+    .select()
+    .from(users)
+    .where(and(eq(users.issuer, sql.placeholder('issuer')), eq(users.subject, sql.placeholder('subject')))),
+);
 
 /** In the order of the ids. */
 export async function findUsers(db: DbOrTx, ids: readonly string[]): Promise<(UserRow | null)[]> {
-  const rows = await db
-    .select()
-    .from(users)
-    .where(inArray(users.id, [...ids]));
+  const rows = await usersOf(db, { ids });
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => byId.get(id) ?? null);
 }
 
 export async function findBySubject(db: DbOrTx, issuer: string, subject: string): Promise<UserRow | null> {
-  const [row] = await db
-    .select()
-    .from(users)
-    .where(and(eq(users.issuer, issuer), eq(users.subject, subject)));
+  const [row] = await usersOfSubject(db, { issuer, subject });
   return row ?? null;
 }
 

@@ -1,7 +1,15 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
+import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
 import { consents, type ConsentState } from '@timbre/db/voices/tables';
 import type { ConsentRow } from '../rows.ts';
+
+const consentsOf = preparedRead('voices_consents', (db) =>
+  db
+    .select()
+    .from(consents)
+    .where(and(inPlaceholder(consents.voiceId, 'voiceIds'), eq(consents.ownerId, sql.placeholder('viewerId')))),
+);
 
 /** Each voice's consent, for the viewer's own voices; null where none was submitted and for every other id. */
 export async function findConsents(
@@ -9,10 +17,7 @@ export async function findConsents(
   viewerId: string,
   voiceIds: readonly string[],
 ): Promise<(ConsentRow | null)[]> {
-  const rows = await db
-    .select()
-    .from(consents)
-    .where(and(inArray(consents.voiceId, [...voiceIds]), eq(consents.ownerId, viewerId)));
+  const rows = await consentsOf(db, { voiceIds, viewerId });
   const byVoice = new Map(rows.map((row) => [row.voiceId, row]));
   return voiceIds.map((id) => byVoice.get(id) ?? null);
 }

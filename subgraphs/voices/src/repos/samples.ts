@@ -1,15 +1,20 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
+import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
 import { samples } from '@timbre/db/voices/tables';
 import type { SampleRow } from '../rows.ts';
 
-/** Each voice's samples in their order, for the viewer's own voices; an empty list for every other id. */
-export async function findSamples(db: DbOrTx, viewerId: string, voiceIds: readonly string[]): Promise<SampleRow[][]> {
-  const rows = await db
+const samplesOf = preparedRead('voices_samples', (db) =>
+  db
     .select()
     .from(samples)
-    .where(and(inArray(samples.voiceId, [...voiceIds]), eq(samples.ownerId, viewerId)))
-    .orderBy(asc(samples.position));
+    .where(and(inPlaceholder(samples.voiceId, 'voiceIds'), eq(samples.ownerId, sql.placeholder('viewerId'))))
+    .orderBy(asc(samples.position)),
+);
+
+/** Each voice's samples in their order, for the viewer's own voices; an empty list for every other id. */
+export async function findSamples(db: DbOrTx, viewerId: string, voiceIds: readonly string[]): Promise<SampleRow[][]> {
+  const rows = await samplesOf(db, { voiceIds, viewerId });
   const byVoice = Map.groupBy(rows, (row) => row.voiceId);
   return voiceIds.map((id) => byVoice.get(id) ?? []);
 }

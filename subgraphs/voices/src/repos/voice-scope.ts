@@ -1,4 +1,4 @@
-import { and, eq, ilike, isNotNull, isNull, ne, or, sql, type SQL } from 'drizzle-orm';
+import { and, eq, ilike, isNotNull, isNull, ne, or, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import { voices, type VoiceKind, type VoiceStatus } from '@timbre/db/voices/tables';
 
 /** Whose voices a query may see: the library's alone, one person's alone, or what that person may use. */
@@ -21,8 +21,14 @@ export interface VoiceScope {
   filter: VoiceFilterValue;
 }
 
+/** In a statement that is prepared for all viewers, the viewer is a placeholder. */
+type Seen =
+  | { of: 'library' }
+  | { of: 'owner'; viewerId: string | Placeholder }
+  | { of: 'viewer'; viewerId: string | Placeholder | null };
+
 /** Every query on voices goes through here, so that none forgets its viewer. A voice being deleted is gone for all. */
-export function visible(visibility: Visibility): SQL | undefined {
+export function visible(visibility: Seen): SQL | undefined {
   const library = isNull(voices.ownerId);
   const alive = ne(voices.status, 'DELETING');
   if (visibility.of === 'owner') return and(isNotNull(voices.ownerId), eq(voices.ownerId, visibility.viewerId), alive);

@@ -1,8 +1,34 @@
-import { and, count, desc, eq, inArray, notInArray, sql } from 'drizzle-orm';
+import { and, count, desc, eq, notInArray, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
+import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
 import { voices } from '@timbre/db/voices/tables';
 import type { VoiceRow } from '../rows.ts';
 import { visible, within, type Visibility, type VoiceScope } from './voice-scope.ts';
+
+const VIEWER = sql.placeholder('viewerId');
+const SEEN = {
+  library: { of: 'library' },
+  owner: { of: 'owner', viewerId: VIEWER },
+  viewer: { of: 'viewer', viewerId: VIEWER },
+} as const;
+
+const voicesSeenBy = (of: keyof typeof SEEN) =>
+  preparedRead(`voices_${of}`, (db) =>
+    db
+      .select()
+      .from(voices)
+      .where(and(inPlaceholder(voices.id, 'ids'), visible(SEEN[of]))),
+  );
+const voicesSeen = {
+  library: voicesSeenBy('library'),
+  owner: voicesSeenBy('owner'),
+  viewer: voicesSeenBy('viewer'),
+};
+
+const progressOf = preparedRead('voices_progress', (db) => {
+  const { id, status, fitting } = voices;
+  return db.select({ id, status, fitting }).from(voices).where(inPlaceholder(id, 'ids'));
+});
 
 /** In the order of the ids; null for what is missing or not to be seen. */
 export async function findVoices(
@@ -10,10 +36,9 @@ export async function findVoices(
   visibility: Visibility,
   ids: readonly string[],
 ): Promise<(VoiceRow | null)[]> {
-  const rows = await db
-    .select()
-    .from(voices)
-    .where(and(inArray(voices.id, [...ids]), visible(visibility)));
+  const viewerId = visibility.of === 'library' ? null : visibility.viewerId;
+  // An anonymous viewer sees the library.
+  const rows = await voicesSeen[viewerId === null ? 'library' : visibility.of](db, { ids, viewerId });
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => byId.get(id) ?? null);
 }
@@ -22,11 +47,7 @@ export type VoiceProgress = Pick<VoiceRow, 'status' | 'fitting'>;
 
 /** In the order of the ids, whoever sees them; null for what is missing. */
 export async function readProgress(db: DbOrTx, ids: readonly string[]): Promise<(VoiceProgress | null)[]> {
-  const { id, status, fitting } = voices;
-  const rows = await db
-    .select({ id, status, fitting })
-    .from(voices)
-    .where(inArray(voices.id, [...ids]));
+  const rows = await progressOf(db, { ids });
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((each) => byId.get(each) ?? null);
 }
@@ -46,6 +67,29 @@ export interface PagePosition {
   id: string;
 }
 
+const pageSeenBy = (of: 'library' | 'owner', behind: '' | '_behind') =>
+  preparedRead(`voices_page_${of}${behind}`, (db) =>
+    db
+      .select()
+      .from(voices)
+      .where(
+        and(
+          visible(SEEN[of]),
+          behind === ''
+            ? undefined
+            : sql`(${voices.createdAt}, ${voices.id}) < (${sql.placeholder('createdAt')}::timestamptz, ${sql.placeholder('id')})`,
+        ),
+      )
+      .orderBy(desc(voices.createdAt), desc(voices.id))
+      .limit(sql.placeholder('limit')),
+  );
+const pageSeen = {
+  library: pageSeenBy('library', ''),
+  owner: pageSeenBy('owner', ''),
+  library_behind: pageSeenBy('library', '_behind'),
+  owner_behind: pageSeenBy('owner', '_behind'),
+};
+
 /** Newest first, `limit` rows behind `after`. */
 export async function listVoices(
   db: DbOrTx,
@@ -53,6 +97,13 @@ export async function listVoices(
   after: PagePosition | null,
   limit: number,
 ): Promise<VoiceRow[]> {
+  const { visibility, filter } = scope;
+  if (visibility.of !== 'viewer' && Object.keys(filter).length === 0) {
+    const viewerId = visibility.of === 'owner' ? visibility.viewerId : null;
+    const position = after === null ? {} : { createdAt: after.createdAt.toISOString(), id: after.id };
+    const read = pageSeen[after === null ? visibility.of : (`${visibility.of}_behind` as const)];
+    return read(db, { viewerId, limit, ...position });
+  }
   const behind =
     after === null
       ? undefined
@@ -65,7 +116,16 @@ export async function listVoices(
     .limit(limit);
 }
 
+const countOwn = preparedRead('voices_count_owner', (db) =>
+  db.select({ total: count() }).from(voices).where(visible(SEEN.owner)),
+);
+
 export async function countVoices(db: DbOrTx, scope: VoiceScope): Promise<number> {
+  const { visibility, filter } = scope;
+  if (visibility.of === 'owner' && Object.keys(filter).length === 0) {
+    const [own] = await countOwn(db, { viewerId: visibility.viewerId });
+    return own?.total ?? 0;
+  }
   const [row] = await db.select({ total: count() }).from(voices).where(within(scope));
   return row?.total ?? 0;
 }
