@@ -11,7 +11,14 @@ const scalars = {
  * An entity that another subgraph owns maps to its stub (`UserRef`).
  */
 const mappers: Record<(typeof SUBGRAPHS)[number], Record<string, string>> = {
-  users: { User: 'UserRow', Voice: 'NodeRef', Generation: 'NodeRef' },
+  users: {
+    User: 'UserRow',
+    ApiKey: 'ApiKeyRow',
+    Voice: 'NodeRef',
+    Generation: 'NodeRef',
+    ApiKeyConnection: 'ApiKeyPage',
+    ApiKeyEdge: 'ApiKeyPageEdge',
+  },
   voices: {
     User: 'UserRef',
     Voice: 'VoiceRow',

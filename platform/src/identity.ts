@@ -7,12 +7,27 @@ import { AppError } from './errors.ts';
 export const IDENTITY_HEADER = 'x-timbre-identity';
 export const REQUEST_ID_HEADER = 'x-request-id';
 
+/** What the caller came with: for who ends sessions, and for telling keys from people. */
+export interface Credential {
+  kind: 'token' | 'key';
+  /** A token's `jti`, or a digest of the token where it has none; a key's id. */
+  id: string;
+  /** A token's `sid`: the session at its issuer, which other tokens belong to as well. */
+  session: string | null;
+  /** Unix seconds. */
+  issuedAt: number | null;
+  /** Unix seconds. */
+  expiresAt: number | null;
+}
+
 /** What the router found out about the caller. `userId: null` is the anonymous caller, signed like any other. */
 export interface Identity {
   userId: string | null;
   roles: string[];
   scopes: string[];
   plan: string | null;
+  /** Null or absent for the anonymous and for the system itself. */
+  credential?: Credential | null | undefined;
   /** Unix seconds. */
   expiresAt: number;
 }
@@ -22,11 +37,20 @@ export const ANONYMOUS: Omit<Identity, 'expiresAt'> = { userId: null, roles: [],
 /** The role of calls that the system makes on its own behalf, as router → users. */
 export const SERVICE_ROLE = 'service';
 
+const credentialSchema = z.object({
+  kind: z.enum(['token', 'key']),
+  id: z.string().min(1),
+  session: z.string().min(1).nullable(),
+  issuedAt: z.number().nullable(),
+  expiresAt: z.number().nullable(),
+});
+
 const identitySchema = z.object({
   userId: z.string().min(1).nullable(),
   roles: z.array(z.string()),
   scopes: z.array(z.string()),
   plan: z.string().nullable(),
+  credential: credentialSchema.nullish(),
   expiresAt: z.number().int().positive(),
 });
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from '@timbre/platform/logger';
 import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { Principal } from './auth/principal.ts';
+import type { Ask, ResponseCache } from './cache/response-cache.ts';
 import { codeOf } from './error-code.ts';
 import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
@@ -12,7 +13,7 @@ import { OperationRefused, refusal } from './operations/refusal.ts';
 import type { ConnectionLease } from './subgraphs/connections.ts';
 import type { PropagateHeaders } from './subgraphs/propagate-headers.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
-import type { CallContext, SubgraphRequest } from './subgraphs/subgraph-transport.ts';
+import type { CallContext } from './subgraphs/subgraph-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream, Subscription, SubscriptionTarget } from './subscriptions/subscribe-operation.ts';
@@ -81,6 +82,8 @@ export interface EngineOptions {
   connections: ConnectionLease;
   log: Logger;
   metrics: RouterMetrics;
+  /** Null: every fetch is asked for. */
+  cache: ResponseCache | null;
   resume: ResumeRules;
   eventQueueCapacity?: number;
 }
@@ -88,6 +91,7 @@ export interface EngineOptions {
 export function createEngine(options: EngineOptions): SupergraphEngine {
   const { supergraph, prepare, identityOf, propagateHeaders, log, metrics } = options;
   const { calls, streams } = options.connections;
+  const cache = options.cache?.on(supergraph) ?? null;
 
   const contextOf = ({ principal, requestId, signal, headers, span }: Session): CallContext => ({
     requestId,
@@ -97,35 +101,41 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     span,
   });
 
+  const askerOf = (ofOperation: CallContext): Ask => {
+    return async (request, isDetached = false) => {
+      const name = request.operation.subgraph;
+      const transport = calls.get(name);
+      if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
+      const context = isDetached ? { ...ofOperation, signal: undefined, span: undefined } : ofOperation;
+      const span = context.span?.recorded === true ? beginFetchSpan(context.span, request) : context.span;
+      const started = performance.now();
+      const count = (outcome: 'ok' | 'errors' | 'failed') =>
+        metrics.fetchDuration.observe({ subgraph: name, outcome }, (performance.now() - started) / 1000);
+      try {
+        const response = await transport.call(request, span === context.span ? context : { ...context, span });
+        count(response.errors === undefined ? 'ok' : 'errors');
+        if (span !== undefined) endFetchSpan(span, response);
+        return response;
+      } catch (error) {
+        count('failed');
+        if (span !== undefined) failFetchSpan(span, error);
+        if (error instanceof SubgraphFailure && error.code !== 'CANCELED') {
+          const { message, code, cause } = error;
+          const reason = cause instanceof Error ? cause.message : undefined;
+          log.warn({ subgraph: name, code, reason, requestId: context.requestId }, message);
+        }
+        throw error;
+      }
+    };
+  };
+
   const executionOf = (prepared: PreparedOperation, session: Session): Execution => {
     const context = contextOf(session);
-    return {
-      ...prepared,
-      call: async (request: SubgraphRequest) => {
-        const name = request.operation.subgraph;
-        const transport = calls.get(name);
-        if (transport === undefined) throw new SubgraphFailure(name, 'SUBGRAPH_UNAVAILABLE', 'is not known');
-        const span = context.span?.recorded === true ? beginFetchSpan(context.span, request) : context.span;
-        const started = performance.now();
-        const count = (outcome: 'ok' | 'errors' | 'failed') =>
-          metrics.fetchDuration.observe({ subgraph: name, outcome }, (performance.now() - started) / 1000);
-        try {
-          const response = await transport.call(request, span === context.span ? context : { ...context, span });
-          count(response.errors === undefined ? 'ok' : 'errors');
-          if (span !== undefined) endFetchSpan(span, response);
-          return response;
-        } catch (error) {
-          count('failed');
-          if (span !== undefined) failFetchSpan(span, error);
-          if (error instanceof SubgraphFailure && error.code !== 'CANCELED') {
-            const { message, code, cause } = error;
-            const reason = cause instanceof Error ? cause.message : undefined;
-            log.warn({ subgraph: name, code, reason, requestId: session.requestId }, message);
-          }
-          throw error;
-        }
-      },
-    };
+    const ask = askerOf(context);
+    if (cache === null) return { ...prepared, call: ask };
+    const { principal } = session;
+    const caller = { principal, headers: context.headers };
+    return { ...prepared, call: cache.open(prepared.operation.operation, caller, ask) };
   };
 
   const execute: Engine['execute'] = async (prepared, session) => {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { EnvError, envField, envFields, parseEnv } from '@timbre/platform/env';
 import type { EnvSource } from '@timbre/platform/env';
 import { z } from 'zod';
+import type { IssuerSettings } from './auth/start-authentication.ts';
 
 export const USAGE = `Usage:
   npm run router -- --supergraph FILE|URL [--config FILE] [--port N] [--host H] [--check]
@@ -31,6 +32,8 @@ Environment, in both cases:
   SUBGRAPH_URL_<NAME>   the address of a subgraph, instead of the supergraph's
   AUTH_ISSUER           exact issuer of the tokens to trust; AUTH_AUDIENCE must be set with it
   AUTH_JWKS_URL         its keys; found by OpenID discovery otherwise
+  AUTH_CLAIMS_NAMESPACE what the names of its own claims begin with: <namespace>roles, <namespace>email
+  AUTH_LOGOUT_AUDIENCE  the client id that its logout tokens name; they are taken at /auth/backchannel-logout
   DATA_DIR              where the busiest operations are kept, to be planned before the next start is ready
   REDIS_URL             where query plans are kept for other routers, too; the bus
   BUS_URL               the bus where there is no Redis: PostgreSQL, with a role that may do no more than LISTEN and NOTIFY
@@ -45,12 +48,6 @@ For Timbre's own graph:
   CORS_ORIGINS          origins of web clients, separated by commas; Apollo Sandbox is added in development
   NODE_ENV              production: AUTH_ISSUER must be set, no Sandbox, introspection needs schema:introspect`;
 
-export interface TokenIssuer {
-  issuer: string;
-  audience: string;
-  jwksUrl: string | undefined;
-}
-
 interface CommonSettings {
   /** The path of a `router.yaml`; null where nothing is configured by file. */
   config: string | null;
@@ -61,7 +58,7 @@ interface CommonSettings {
   host: string;
   port: number;
   logLevel: z.output<typeof envFields.logLevel>;
-  issuer: TokenIssuer | null;
+  issuer: IssuerSettings | null;
   redisUrl: string | null;
   /** Of PostgreSQL, for a role that may listen and notify. */
   busUrl: string | null;
@@ -104,6 +101,10 @@ const commonShape = {
   AUTH_ISSUER: envFields.text.optional(),
   AUTH_AUDIENCE: envFields.text.optional(),
   AUTH_JWKS_URL: envFields.url.optional(),
+  AUTH_CLAIMS_NAMESPACE: envField('a URI such as https://timbre.example/, its last slash included', (text) =>
+    URL.canParse(text) ? text : undefined,
+  ).optional(),
+  AUTH_LOGOUT_AUDIENCE: envFields.text.optional(),
   REDIS_URL: envFields.redisUrl.optional(),
   BUS_URL: envFields.databaseUrl.optional(),
 };
@@ -176,12 +177,21 @@ function common(env: CommonEnv, flags: Flags, source: EnvSource): Omit<CommonSet
   };
 }
 
-function issuerOf(env: CommonEnv): TokenIssuer | null {
+function issuerOf(env: CommonEnv): IssuerSettings | null {
   if (env.AUTH_ISSUER === undefined) return null;
   if (env.AUTH_AUDIENCE === undefined) {
     throw new EnvError(['AUTH_AUDIENCE is not set: expected the audience that tokens of AUTH_ISSUER must name']);
   }
-  return { issuer: env.AUTH_ISSUER, audience: env.AUTH_AUDIENCE, jwksUrl: env.AUTH_JWKS_URL };
+  const { AUTH_CLAIMS_NAMESPACE: namespace, AUTH_LOGOUT_AUDIENCE: client } = env;
+  return {
+    issuer: env.AUTH_ISSUER,
+    audiences: [env.AUTH_AUDIENCE],
+    jwksUrl: env.AUTH_JWKS_URL,
+    ...(client === undefined ? {} : { logoutAudiences: [client] }),
+    ...(namespace === undefined
+      ? {}
+      : { claims: { roles: `${namespace}roles`, email: [`${namespace}email`, 'email'] } }),
+  };
 }
 
 const SUBGRAPH_URL = 'SUBGRAPH_URL_';

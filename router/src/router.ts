@@ -2,8 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
-import { createRelaxedLimiter } from '@timbre/platform/limiter/create-relaxed-limiter';
-import type { Limiter, LimiterOptions } from '@timbre/platform/limiter/limiter';
 import type { Logger } from '@timbre/platform/logger';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { Registry } from 'prom-client';
@@ -13,19 +11,16 @@ import type { AuthorizationOptions } from './auth/authorization.ts';
 import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
 import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
+import { createResponseCache } from './cache/response-cache.ts';
+import type { ResponseCache, ResponseCacheOptions } from './cache/response-cache.ts';
 import { createCosting } from './demand/costing.ts';
 import type { DemandOptions } from './demand/demand-options.ts';
 import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
 import { createEngine } from './engine.ts';
 import type { Engine, Policy } from './engine.ts';
-import { createCallers } from './limits/callers.ts';
-import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
-import type { ConcurrencyOptions } from './limits/concurrency-limits.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
-import { createRateLimits } from './limits/rate-limits.ts';
-import type { RateOptions } from './limits/rate-limits.ts';
 import { createRouterMetrics } from './metrics.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { createHotOperations } from './operations/hot-operations.ts';
@@ -60,12 +55,6 @@ export interface RouterOptions {
   /** The address of a subgraph by its name; undefined leaves the supergraph's. */
   subgraphUrl?: (name: string) => string | undefined;
   limits?: Partial<OperationLimits>;
-  /** How often a caller may ask; null: as often as they like. */
-  rates?: RateOptions | null;
-  /** What rates are counted with; default in this process alone. */
-  limiter?: (options: LimiterOptions) => Limiter;
-  /** How much may run at once for one caller; null: anything. */
-  concurrency?: ConcurrencyOptions | null;
   /** Which documents are known by name, and which may be run; null: clients send theirs, and any. */
   documents?: DocumentsOptions | null;
   /** What operations may cost; default off. */
@@ -112,6 +101,8 @@ export interface RouterOptions {
    * cut when it takes nothing for so long. Default 1 MiB, 15 s.
    */
   slowClient?: { bytes: number; ms: number };
+  /** Keeps what subgraphs answer, as far as they allow it; null: nothing. */
+  responseCache?: ResponseCacheOptions | null;
   /** Where plans are kept for other processes; default: in this one only. Not closed with the router. */
   planCache?: Cache;
   /** Between routers and subgraphs: hints that something has changed. Not closed with the router. Default: none come. */
@@ -182,8 +173,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
+  const { responseCache = null } = options;
+  const cache = responseCache === null ? null : createResponseCache(responseCache, { log, registry });
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies }),
+    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache }),
     hot,
     log,
     metrics,
@@ -191,10 +184,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
   const policies: Policy[] = [];
   if (options.tracing) policies.push(traceOperations(options.tracing));
-  const callers = createCallers();
-  const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = options;
-  if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
-  if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
   const documents = documentsOf(options);
   if (documents !== null) policies.push(documents.policy);
   const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
@@ -218,11 +207,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     authenticate,
     log,
     metrics,
+    origins: options.cors?.origins ?? [],
     maxMessageBytes: maxBodyBytes,
     keepAliveMs,
     slowClient,
-    concurrency: concurrency ?? {},
-    callers,
   });
 
   return {
@@ -267,10 +255,11 @@ interface GenerationContext {
   connections: Connections;
   metrics: RouterMetrics;
   heldPolicies: HeldPolicies;
+  cache: ResponseCache | null;
 }
 
 async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
-  const { options, connections, metrics, heldPolicies } = context;
+  const { options, connections, metrics, heldPolicies, cache } = context;
   const { log, demand = null, planCache, authorization = {} } = options;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
@@ -294,6 +283,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
       connections: connections.lease(subgraphs),
       log,
       metrics,
+      cache,
       resume: options.resume ?? {},
       ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
     });

@@ -12,18 +12,16 @@ import { createIdentitySigner } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
-import { openBus, openShared } from '@timbre/platform/services';
+import { openBus, openSharedCache } from '@timbre/platform/services';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
 import { createUrlSigner } from '@timbre/platform/storage/url-signer';
-import { authenticateNobody, createAuthenticator } from './auth/authenticator.ts';
+import { authenticateNobody } from './auth/authenticator.ts';
 import { createIdentitySource } from './auth/identity-source.ts';
-import { createLocalKeySet, createRemoteKeySet } from './auth/key-set.ts';
-import { createUsersResolver } from './auth/principal-resolver.ts';
-import type { PrincipalResolver } from './auth/principal-resolver.ts';
-import { createTokenVerifier } from './auth/verify-token.ts';
-import type { VerifyToken } from './auth/verify-token.ts';
+import { LOGOUT_URL_PATH } from './auth/logout-handler.ts';
+import { startAuthentication } from './auth/start-authentication.ts';
+import type { Authentication, IssuerSettings } from './auth/start-authentication.ts';
 import { optionsOf } from './configuration/options-of.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
 import { subgraphVariable } from './env.ts';
@@ -45,27 +43,25 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const configuration = settings.config === null ? {} : await readConfiguration(settings.config, variables);
   const source = supergraphSource(settings.supergraph);
   const supergraph = await readSupergraph(source);
-  const resolver = settings.profile === 'timbre' ? usersResolver(settings) : null;
-  const verify = await tokenVerifier(settings, log);
-  const authenticate = verify === null ? authenticateNobody : createAuthenticator({ verify, resolver });
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
   const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
-  const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
+  const planCache = settings.redisUrl === null ? null : await openSharedCache(settings.redisUrl, log);
   const bus = await busOf(settings, log);
+  const authentication = await authenticationOf(settings, bus, log);
 
   const router = await createRouter({
     supergraph,
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
     ...withFlags(optionsOf(configuration), settings),
-    authenticate,
+    authenticate: authentication?.authenticate ?? authenticateNobody,
     log,
     registry: metrics.registry,
     tracing,
-    ...(shared === null ? {} : { planCache: shared.cache, limiter: shared.relaxedLimiter }),
+    ...(planCache === null ? {} : { planCache }),
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
-    ...ownGraph(settings, verify),
+    ...ownGraph(settings),
   });
 
   let draining = false;
@@ -75,7 +71,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     metrics,
     log,
     ready: () => undefined,
-    handler: route(router.handle, media, () => !draining),
+    handler: route(router.handle, { media, logOut: authentication?.logOut ?? null }, () => !draining),
     routeOf: (req) => (pathOf(req) === GRAPHQL_PATH ? GRAPHQL_PATH : isMediaPath(pathOf(req)) ? 'media' : 'other'),
     upgrade(req, socket, head) {
       if (pathOf(req) === GRAPHQL_PATH) router.upgrade(req, socket, head);
@@ -95,13 +91,18 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       draining = true;
       watch.close();
       await server.close(options);
-      await Promise.all([router.close(), resolver?.close(), shared?.close(), bus?.close()]);
+      await Promise.all([router.close(), authentication?.close(), planCache?.close()]);
+      await bus?.close();
       await tracing?.close();
     },
   };
 }
 
-function route(graphql: HttpHandler, media: HttpHandler | null, ready: () => boolean): HttpHandler {
+function route(
+  graphql: HttpHandler,
+  { media, logOut }: { media: HttpHandler | null; logOut: HttpHandler | null },
+  ready: () => boolean,
+): HttpHandler {
   return (req: IncomingMessage, res: ServerResponse) => {
     const path = pathOf(req);
     if (path === GRAPHQL_PATH || path === '/') return graphql(req, res);
@@ -109,6 +110,7 @@ function route(graphql: HttpHandler, media: HttpHandler | null, ready: () => boo
       return ready() ? sendJson(res, 200, { status: 'ready' }) : sendJson(res, 503, { status: 'draining' });
     }
     if (media !== null && isMediaPath(path)) return media(req, res);
+    if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
 }
@@ -147,7 +149,7 @@ function corsOrigins({ cors }: Partial<RouterOptions>, settings: RouterSettings)
 }
 
 /** What differs between Timbre's own graph and any other. */
-function ownGraph(settings: RouterSettings, verify: VerifyToken | null): Partial<RouterOptions> {
+function ownGraph(settings: RouterSettings): Partial<RouterOptions> {
   const page = (graphqlUrl: string, tokenCommand: string | null) => landingPage({ graphqlUrl, tokenCommand });
   if (settings.profile === 'open') {
     return {
@@ -155,7 +157,7 @@ function ownGraph(settings: RouterSettings, verify: VerifyToken | null): Partial
     };
   }
   const { production, issuer } = settings;
-  const tokenCommand = issuer === null && verify !== null ? 'npm run -s token' : null;
+  const tokenCommand = issuer === null ? 'npm run -s token' : null;
   const publicUrl = settings.publicUrl ?? `http://127.0.0.1:${settings.port}`;
   return {
     identityOf: createIdentitySource(createIdentitySigner(settings.identitySecret)),
@@ -164,21 +166,26 @@ function ownGraph(settings: RouterSettings, verify: VerifyToken | null): Partial
   };
 }
 
-function usersResolver({ subgraphUrls, identitySecret }: TimbreSettings): PrincipalResolver {
-  const usersUrl = subgraphUrls['USERS'];
-  if (usersUrl === undefined)
-    throw new EnvError(['SUBGRAPH_URL_USERS is not set: expected the URL of the users subgraph']);
-  return createUsersResolver({ usersUrl, signIdentity: createIdentitySigner(identitySecret) });
+/** Null where nobody's tokens are trusted: everybody is anonymous. */
+async function authenticationOf(
+  settings: RouterSettings,
+  bus: Bus | null,
+  log: Logger,
+): Promise<Authentication | null> {
+  if (settings.profile === 'open') {
+    if (settings.issuer === null) return null;
+    return startAuthentication({ issuers: [settings.issuer], users: null, bus, log });
+  }
+  const { subgraphUrls, identitySecret } = settings;
+  const url = subgraphUrls['USERS'];
+  if (url === undefined) throw new EnvError(['SUBGRAPH_URL_USERS is not set: expected the URL of the users subgraph']);
+  const issuers = [settings.issuer ?? (await devIssuer(settings.dataDir))];
+  return startAuthentication({ issuers, users: { url, identitySecret }, bus, log });
 }
 
-async function tokenVerifier(settings: RouterSettings, log: Logger): Promise<VerifyToken | null> {
-  if (settings.issuer !== null) {
-    const { issuer, audience, jwksUrl } = settings.issuer;
-    return createTokenVerifier({ issuer, audience, keys: createRemoteKeySet({ issuer, jwksUrl, log }) });
-  }
-  if (settings.profile === 'open') return null;
-  const { issuer, audience, jwks } = await loadDevIssuer(settings.dataDir);
-  return createTokenVerifier({ issuer, audience, keys: createLocalKeySet(jwks) });
+async function devIssuer(dataDir: string): Promise<IssuerSettings> {
+  const { issuer, audience, jwks } = await loadDevIssuer(dataDir);
+  return { issuer, audiences: [audience], jwks };
 }
 
 async function mediaHandler(settings: TimbreSettings, log: Logger): Promise<HttpHandler> {

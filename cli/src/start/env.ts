@@ -30,7 +30,14 @@ const OF_THE_MACHINE = ['NODE_COMPILE_CACHE', 'PATH', 'TZ', 'TMPDIR', 'SystemRoo
 const BY_NEED: Record<Need, readonly string[]> = {
   database: ['DATABASE_URL'],
   objects: ['DATA_DIR', 'PUBLIC_URL', 'S3_BUCKET', 'S3_ENDPOINT', 'S3_REGION'],
-  tokens: ['DATA_DIR', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'],
+  tokens: [
+    'DATA_DIR',
+    'AUTH_ISSUER',
+    'AUTH_AUDIENCE',
+    'AUTH_JWKS_URL',
+    'AUTH_CLAIMS_NAMESPACE',
+    'AUTH_LOGOUT_AUDIENCE',
+  ],
 };
 
 /** With S3 its SDK finds its own credentials, in the environment or in the home directory. */

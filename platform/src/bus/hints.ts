@@ -59,4 +59,6 @@ export const channels = {
   voice: (voiceId: string) => `voice:${voiceId}`,
   generation: (generationId: string) => `generation:${generationId}`,
   quota: (userId: string) => `quota:${userId}`,
+  /** From users: ask again what was revoked. */
+  revocations: 'revocations',
 } as const;

@@ -18,6 +18,8 @@ export interface RedisServer {
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** To look into it; waits as long as it is away. Ends with it. */
+  client: Redis;
 }
 
 /** A real Redis of the test's own. */
@@ -54,11 +56,15 @@ export async function startRedis(): Promise<RedisServer> {
   }
 
   await start();
+  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 20 });
+  client.on('error', () => undefined);
   return {
     url,
+    client,
     kill,
     start,
     async stop() {
+      client.disconnect();
       await kill();
       await rm(directory, { recursive: true, force: true });
     },

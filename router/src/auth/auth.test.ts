@@ -11,12 +11,13 @@ import type { TestGraph } from '../testing/test-graph.ts';
 import { listen } from '../testing/listen.ts';
 import { AUDIENCE, createTestIssuer, ISSUER } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
-import { codesOf, startTestRouter } from '../testing/test-router.ts';
+import { codesOf, startTestRouter, trusted } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
 import { createAuthenticator } from './authenticator.ts';
-import { createLocalKeySet, createRemoteKeySet } from './key-set.ts';
-import { createUsersResolver } from './principal-resolver.ts';
+import { createRemoteKeySet } from './key-set.ts';
 import type { ResolvedPrincipal } from './principal-resolver.ts';
+import { createTokenRecognition } from './recognize-token.ts';
+import { createUsersClient } from './users-client.ts';
 import { createTokenVerifier } from './verify-token.ts';
 
 let graph: TestGraph;
@@ -36,6 +37,11 @@ afterAll(async () => {
   await graph.close();
 });
 
+const requestOf = (token: string) => ({
+  headers: { authorization: `Bearer ${token}` },
+  requestId: 'id',
+  mayBeForeign: () => false,
+});
 const who = (token?: string) =>
   router.query('{ who { userId scopes } me { id } }', token === undefined ? {} : { token });
 
@@ -111,7 +117,7 @@ describe('a bad token', () => {
         const header = { alg: 'ES256', jwk: await exportJWK(publicKey) };
         return new SignJWT(good).setProtectedHeader(header).sign(privateKey);
       },
-      /signature/,
+      /"jwk", which is not accepted/,
     ],
     [
       'with a changed payload',
@@ -143,21 +149,22 @@ describe('a bad token', () => {
   });
 
   test('longer than any token', async () => {
-    const verify = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys: createLocalKeySet(issuer.jwks) });
+    const verify = createTokenVerifier([trusted(issuer)]);
     await expect(verify('x'.repeat(1_000_000))).rejects.toThrow(/longer than/);
   });
 });
 
 test('a remembered token ends with its expiry', async () => {
   let at = Date.now();
-  const keys = createLocalKeySet(issuer.jwks);
-  const verify = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys, now: () => at });
-  const token = await issuer.sign({ exp: now() + 100 });
-  await verify(token);
+  const verify = createTokenVerifier([trusted(issuer)], { now: () => at });
+  const token = createTokenRecognition({ verify, resolver: null });
+  const { authenticate } = createAuthenticator({ token, now: () => at });
+  const request = requestOf(await issuer.sign({ exp: now() + 100 }));
+  const principal = await authenticate(request);
   at += 99_000;
-  await verify(token);
+  expect(authenticate(request), 'at once').toBe(principal);
   at += 7_000;
-  await expect(verify(token)).rejects.toThrow(/expired/);
+  await expect(async () => authenticate(request)).rejects.toThrow(/expired/);
 });
 
 describe('keys of a remote issuer', () => {
@@ -189,7 +196,7 @@ describe('keys of a remote issuer', () => {
     for (const discovery of [true, false]) {
       const remote = await startIssuer(() => issuer.jwks, discovery);
       const keys = createRemoteKeySet({ issuer: remote.url, log });
-      const verify = createTokenVerifier({ issuer: remote.url, audience: AUDIENCE, keys });
+      const verify = createTokenVerifier([{ issuer: remote.url, audiences: [AUDIENCE], keys }]);
       const tokens = await Promise.all([1, 2, 3].map((n) => issuer.sign({ iss: remote.url, sub: `u${n}` })));
       await Promise.all(tokens.map((token) => verify(token)));
       expect(remote.hits[discovery ? '/keys' : '/.well-known/jwks.json']).toBe(1);
@@ -202,7 +209,7 @@ describe('keys of a remote issuer', () => {
     const remote = await startIssuer(() => rotating.jwks, false);
     let at = Date.now();
     const keys = createRemoteKeySet({ issuer: remote.url, jwksUrl: `${remote.url}keys`, log, now: () => at });
-    const verify = createTokenVerifier({ issuer: remote.url, audience: AUDIENCE, keys });
+    const verify = createTokenVerifier([{ issuer: remote.url, audiences: [AUDIENCE], keys }]);
     await verify(await rotating.sign({ iss: remote.url }));
     await rotating.rotate();
     at += 31_000;
@@ -221,7 +228,7 @@ describe('keys of a remote issuer', () => {
     const remote = await startIssuer(() => issuer.jwks, false);
     let at = Date.now();
     const keys = createRemoteKeySet({ issuer: remote.url, jwksUrl: `${remote.url}keys`, log, now: () => at });
-    const verify = createTokenVerifier({ issuer: remote.url, audience: AUDIENCE, keys });
+    const verify = createTokenVerifier([{ issuer: remote.url, audiences: [AUDIENCE], keys }]);
     await verify(await issuer.sign({ iss: remote.url }));
     remote.fail = true;
     at += 3_600_000;
@@ -233,8 +240,9 @@ describe('keys of a remote issuer', () => {
 
   test('that were never fetched are our outage, not the caller’s fault', async () => {
     const keys = createRemoteKeySet({ issuer: 'http://127.0.0.1:9/', log });
-    const verify = createTokenVerifier({ issuer: 'http://127.0.0.1:9/', audience: AUDIENCE, keys });
-    const down = await startTestRouter(graph, { authenticate: createAuthenticator({ verify, resolver: null }) });
+    const verify = createTokenVerifier([{ issuer: 'http://127.0.0.1:9/', audiences: [AUDIENCE], keys }]);
+    const token = createTokenRecognition({ verify, resolver: null });
+    const down = await startTestRouter(graph, { authenticate: createAuthenticator({ token }).authenticate });
     const answer = await down.query('{ __typename }', { token: await issuer.sign({ iss: 'http://127.0.0.1:9/' }) });
     expect([answer.status, ...codesOf(answer)]).toEqual([503, 'SERVICE_UNAVAILABLE']);
     expect((await down.query('{ __typename }')).status).toBe(200);
@@ -258,13 +266,22 @@ describe('the principal', () => {
       });
     });
     const usersUrl = `${await listen(server)}/graphql`;
-    const resolver = createUsersResolver({ usersUrl, signIdentity: createIdentitySigner(secret) });
-    const verify = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys: createLocalKeySet(issuer.jwks) });
-    const own = await startTestRouter(graph, { authenticate: createAuthenticator({ verify, resolver }) });
+    const resolver = createUsersClient({ usersUrl, signIdentity: createIdentitySigner(secret) });
+    const verify = createTokenVerifier([trusted(issuer)]);
+    const recognition = createTokenRecognition({ verify, resolver });
+    const { authenticate } = createAuthenticator({ token: recognition });
+    const own = await startTestRouter(graph, { authenticate });
     const token = await issuer.sign({ email: 'a@example.com', scope: 'x' });
     const answers = await Promise.all([1, 2, 3, 4].map(() => own.query('{ who { userId roles scopes } }', { token })));
     for (const { data } of answers) expect(data).toEqual({ who: { userId: 'usr_1', roles: ['ADMIN'], scopes: ['x'] } });
-    expect(asked).toEqual([{ body: { iss: ISSUER, sub: 'user-1', email: 'a@example.com' }, roles: ['service'] }]);
+    const body = {
+      iss: ISSUER,
+      sub: 'user-1',
+      email: 'a@example.com',
+      jti: expect.stringMatching('^sha256:'),
+      sid: null,
+    };
+    expect(asked).toMatchObject([{ body, roles: ['service'] }]);
 
     server.close();
     server.closeAllConnections();
@@ -277,10 +294,11 @@ describe('the principal', () => {
 
   test('that is blocked is refused', async () => {
     const blocked: ResolvedPrincipal = { userId: 'usr_1', roles: [], plan: null, blocked: true };
-    const verify = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys: createLocalKeySet(issuer.jwks) });
-    const resolver = { resolve: () => Promise.resolve(blocked), close: () => Promise.resolve() };
-    const authenticate = createAuthenticator({ verify, resolver });
-    await expect(authenticate(`Bearer ${await issuer.sign()}`, 'id')).rejects.toThrow(
+    const verify = createTokenVerifier([trusted(issuer)]);
+    const token = createTokenRecognition({ verify, resolver: { resolve: () => Promise.resolve(blocked) } });
+    const { authenticate } = createAuthenticator({ token });
+    const request = requestOf(await issuer.sign());
+    await expect(async () => authenticate(request)).rejects.toThrow(
       new AppError('FORBIDDEN', 'This account is blocked.'),
     );
   });

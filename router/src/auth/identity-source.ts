@@ -14,9 +14,9 @@ export function createIdentitySource(
   return (principal) => {
     const known = signed.get(principal);
     if (known !== undefined && now() - known.at < RENEW_AFTER_MS) return known.token;
-    const { userId, roles, scopes, plan } = principal;
+    const { userId, roles, scopes, plan, credential } = principal;
     const expiresAt = Math.floor(now() / 1000) + LIFETIME_SECONDS;
-    const token = sign({ userId, roles: [...roles], scopes: [...scopes], plan, expiresAt });
+    const token = sign({ userId, roles: [...roles], scopes: [...scopes], plan, credential, expiresAt });
     signed.set(principal, { token, at: now() });
     return token;
   };

@@ -1,3 +1,5 @@
+import type { Credential } from '@timbre/platform/identity';
+
 /** Who asks. The anonymous caller is a principal too. */
 export interface Principal {
   /** Null for the anonymous caller. */
@@ -10,6 +12,8 @@ export interface Principal {
   readonly plan: string | null;
   /** When the token ends, in unix seconds; null where there is none. */
   readonly expiresAt: number | null;
+  /** What the caller came with; null for the anonymous. */
+  readonly credential: Credential | null;
 }
 
 export const ANONYMOUS_PRINCIPAL: Principal = Object.freeze({
@@ -20,6 +24,7 @@ export const ANONYMOUS_PRINCIPAL: Principal = Object.freeze({
   scopes: [],
   plan: null,
   expiresAt: null,
+  credential: null,
 });
 
 export function isAuthenticated(principal: Principal): boolean {

@@ -1,23 +1,12 @@
 import { hash } from 'node:crypto';
+import { SERVICE_ROLE } from '@timbre/platform/identity';
 import { AppError } from '@timbre/platform/errors';
 import { jwtVerify } from 'jose';
-import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { KeySet } from './key-set.ts';
+import { readToken } from './jws.ts';
 import { tokenError } from './token-error.ts';
-
-export interface VerifyOptions {
-  /** Compared exactly: a trailing slash counts. */
-  issuer: string;
-  audience: string;
-  keys: KeySet;
-  /** Leeway of `exp` and `nbf` between clocks, at most 60 s; default 5. */
-  skewSeconds?: number;
-  /** Verified tokens that are remembered until they expire; default 10,000. */
-  cacheSize?: number;
-  /** Unix milliseconds. */
-  now?: () => number;
-}
+import { BEARER, checkIssuers } from './trusted-issuer.ts';
+import type { ClaimNames, TokenSource, TrustedIssuer } from './trusted-issuer.ts';
 
 /** What a verified token says. */
 export interface TokenClaims {
@@ -25,86 +14,151 @@ export interface TokenClaims {
   subject: string;
   email: string | null;
   scopes: readonly string[];
+  roles: readonly string[];
+  /** `jti`, or a digest of the token where it has none. */
+  id: string;
+  /** `sid` */
+  session: string | null;
   /** Unix seconds. */
+  issuedAt: number | null;
+  /** Unix seconds, the issuer's leeway not included. */
   expiresAt: number;
+  /** Seconds. */
+  leeway: number;
 }
 
-/** @throws AppError UNAUTHENTICATED that says what is wrong; SERVICE_UNAVAILABLE without any keys to verify by */
-export type VerifyToken = (token: string) => Promise<TokenClaims>;
+/**
+ * @param source where the token was; undefined for where it does not matter
+ * @throws AppError UNAUTHENTICATED that says what is wrong; SERVICE_UNAVAILABLE without any keys to verify by
+ */
+export type VerifyToken = (token: string, source?: TokenSource) => Promise<TokenClaims>;
 
 /** Never from the token's own header: that is how `none` and HMAC with a public key come in. */
-const ALGORITHMS = ['RS256', 'ES256'];
+export const DEFAULT_ALGORITHMS = ['RS256', 'ES256'] as const;
+export const DEFAULT_SKEW_SECONDS = 5;
+export const MAX_SKEW_SECONDS = 60;
 const ACCESS_TOKEN_TYPES: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'at+jwt', 'application/at+jwt']);
-const MAX_TOKEN_LENGTH = 16_384;
+const DEFAULT_CLAIMS = { scopes: ['scope'], permissions: 'permissions', roles: null, email: ['email'] } as const;
 
 const claimsSchema = z.object({
   iss: z.string(),
   sub: z.string().min(1).max(1024),
   exp: z.number(),
-  email: z.string().max(320).optional(),
-  scope: z.string().optional(),
-  permissions: z.array(z.string()).optional(),
+  iat: z.number().nullish(),
+  jti: z.string().min(1).max(255).optional(),
+  sid: z.string().min(1).max(255).optional(),
 });
+const scopesSchema = z.union([z.string(), z.array(z.string())]);
+const namesSchema = z.array(z.string());
+const emailSchema = z.string().min(3).max(320);
 
-/** Verifies access tokens (RFC 9068, OpenID Connect core) of one issuer for one audience. */
-export function createTokenVerifier(options: VerifyOptions): VerifyToken {
-  const { issuer, audience, keys, cacheSize = 10_000, now = Date.now } = options;
-  const clockTolerance = Math.min(60, options.skewSeconds ?? 5);
-  const verified = new LRUCache<string, TokenClaims>({ max: cacheSize });
+/**
+ * Verifies access tokens (RFC 9068, OpenID Connect core). The token's own `iss` only chooses whose keys it must be
+ * signed with: one issuer's key is worth nothing for another's tokens.
+ *
+ * @throws RangeError where the issuers are not usable
+ */
+export function createTokenVerifier(
+  issuers: readonly TrustedIssuer[],
+  { now = Date.now }: { now?: () => number } = {},
+): VerifyToken {
+  checkIssuers(issuers);
+  const byName = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
 
-  async function verify(token: string): Promise<TokenClaims> {
-    const { payload, protectedHeader } = await jwtVerify(token, keys, {
-      issuer,
-      audience,
-      algorithms: ALGORITHMS,
-      clockTolerance,
+  async function verify(token: string, source: TokenSource | undefined): Promise<TokenClaims> {
+    const { header, payload } = readToken(token);
+    const issuer = byName.get(String(payload['iss']));
+    if (issuer === undefined) throw refuse('The token is from another issuer.');
+    const { sources = [BEARER], claims: names = {} } = issuer;
+    if (source !== undefined && !sources.some((allowed) => isSameSource(allowed, source))) {
+      throw refuse('The token is not where tokens of its issuer are looked for.');
+    }
+    const leeway = Math.min(MAX_SKEW_SECONDS, issuer.skewSeconds ?? DEFAULT_SKEW_SECONDS);
+    await jwtVerify(token, issuer.keys, {
+      issuer: issuer.issuer,
+      audience: [...issuer.audiences],
+      algorithms: [...(issuer.algorithms ?? DEFAULT_ALGORITHMS)],
+      clockTolerance: leeway,
       currentDate: new Date(now()),
       requiredClaims: ['iss', 'sub', 'aud', 'exp'],
     });
-    if (!ACCESS_TOKEN_TYPES.has(protectedHeader.typ?.toLowerCase()) || isIdToken(payload)) {
-      throw new AppError('UNAUTHENTICATED', 'The token is not an access token.');
+    const { typ } = header;
+    if (!ACCESS_TOKEN_TYPES.has(typeof typ === 'string' ? typ.toLowerCase() : typ) || isOtherToken(payload)) {
+      throw refuse('The token is not an access token.');
     }
     const claims = claimsSchema.safeParse(payload);
-    if (!claims.success) throw new AppError('UNAUTHENTICATED', "The token's claims are not of the expected form.");
-    const { iss, sub, exp, email } = claims.data;
-    return { issuer: iss, subject: sub, email: email ?? null, scopes: scopesOf(claims.data), expiresAt: exp };
+    if (!claims.success) throw unexpectedForm();
+    const { iss, sub, exp, iat, jti, sid } = claims.data;
+    return {
+      issuer: iss,
+      subject: sub,
+      id: jti ?? `sha256:${hash('sha256', token, 'base64url')}`,
+      session: sid ?? null,
+      issuedAt: iat ?? null,
+      expiresAt: exp,
+      leeway,
+      ...rightsOf(payload, names),
+    };
   }
 
-  return async (token) => {
-    if (token.length > MAX_TOKEN_LENGTH) {
-      throw new AppError('UNAUTHENTICATED', `The token is longer than ${MAX_TOKEN_LENGTH} characters.`);
-    }
-    const key = hash('sha256', token, 'base64');
-    const known = verified.get(key);
-    if (known !== undefined) {
-      if (known.expiresAt + clockTolerance > now() / 1000) return known;
-      verified.delete(key);
-      throw new AppError('UNAUTHENTICATED', 'The token has expired.');
-    }
+  return async (token, source) => {
     try {
-      const claims = await verify(token);
-      verified.set(key, claims);
-      return claims;
+      return await verify(token, source);
     } catch (error) {
       throw tokenError(error);
     }
   };
 }
 
-/**
- * What a token without `permissions` may is its `scope`. One with permissions (Auth0's role-based
- * access) may what both allow: what the client was granted and what the user holds.
- */
-function scopesOf({ scope = '', permissions }: z.output<typeof claimsSchema>): string[] {
-  const scopes = [...new Set(scope.split(' ').filter((item) => item !== ''))];
-  return permissions === undefined ? scopes : scopes.filter((item) => permissions.includes(item));
+export function isSameSource(a: TokenSource, b: TokenSource): boolean {
+  if ('cookie' in a) return 'cookie' in b && a.cookie === b.cookie;
+  return 'header' in b && a.header === b.header && a.prefix === b.prefix;
 }
 
-/** By the claims that only ID tokens carry (OpenID Connect core 2, 3.3.2.11; Keycloak; Cognito). */
-function isIdToken(payload: Readonly<Record<string, unknown>>): boolean {
+type Payload = Readonly<Record<string, unknown>>;
+
+function rightsOf(payload: Payload, names: ClaimNames): Pick<TokenClaims, 'scopes' | 'roles' | 'email'> {
+  const from = { ...DEFAULT_CLAIMS, ...names };
+  const read = <T>(schema: z.ZodType<T>, claims: readonly string[]): T | undefined => {
+    const claim = claims.find((name) => payload[name] !== undefined && payload[name] !== null);
+    if (claim === undefined) return undefined;
+    const value = schema.safeParse(payload[claim]);
+    if (!value.success) throw unexpectedForm();
+    return value.data;
+  };
+  const granted = read(scopesSchema, from.scopes) ?? [];
+  const scopes = new Set((typeof granted === 'string' ? granted.split(' ') : granted).filter((scope) => scope !== ''));
+  const permissions = isMachine(payload) ? undefined : read(namesSchema, [from.permissions]);
+  const roles = from.roles === null ? [] : (read(namesSchema, [from.roles]) ?? []);
+  const email = payload['email_verified'] === false ? undefined : read(emailSchema, from.email);
+  return {
+    // What the client was granted, and with permissions (Auth0's role-based access) what the person holds as well.
+    scopes: permissions === undefined ? [...scopes] : [...scopes].filter((scope) => permissions.includes(scope)),
+    // The system's own role is nobody's to give.
+    roles: roles.filter((role) => role !== SERVICE_ROLE),
+    email: email ?? null,
+  };
+}
+
+/** By client credentials: nobody's permissions bound what the client was granted (RFC 9068 section 2.2; Auth0, Entra). */
+function isMachine(payload: Payload): boolean {
+  const { gty, idtyp, sub, client_id: client, azp } = payload;
+  return gty === 'client-credentials' || idtyp === 'app' || (sub !== undefined && (sub === client || sub === azp));
+}
+
+/** ID tokens by what only they carry (OpenID Connect core 2, 3.3.2.11; Keycloak; Cognito), and logout tokens. */
+function isOtherToken(payload: Payload): boolean {
   return (
-    ['nonce', 'at_hash', 'c_hash', 's_hash'].some((claim) => claim in payload) ||
+    ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'].some((claim) => claim in payload) ||
     payload['typ'] === 'ID' ||
     payload['token_use'] === 'id'
   );
+}
+
+function unexpectedForm(): AppError {
+  return refuse("The token's claims are not of the expected form.");
+}
+
+function refuse(message: string): AppError {
+  return new AppError('UNAUTHENTICATED', message);
 }

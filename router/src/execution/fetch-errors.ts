@@ -115,6 +115,11 @@ function selectionsOf({ query }: SubgraphOperation): SelectionSetNode | undefine
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
 }
 
+/** The response names that a fetch asks for of entities of a type. */
+export function entityFieldsOf(operation: SubgraphOperation, type: unknown): ReadonlySet<string> {
+  return entityFields(selectionsOf(operation), type);
+}
+
 /** Of entities, the fields on the type that was represented; all of them where none is named for it. */
 function entityFields(set: SelectionSetNode | undefined, type: unknown): Set<string> {
   const entities = set?.selections.find(

@@ -9,7 +9,7 @@ import { Answer, decodeUtf8, readAnswer } from './read-response.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { canceled, failureOf, shut, SubgraphOutage, timedOut, tooLarge, unusable } from './subgraph-failures.ts';
 import { SubgraphFailure } from './subgraph-transport.ts';
-import type { SubgraphResponse } from './subgraph-transport.ts';
+import type { CachingHeaders, SubgraphResponse } from './subgraph-transport.ts';
 import type { Watch, Watched } from './watch.ts';
 
 /** What the calls of one subgraph have in common. */
@@ -43,6 +43,12 @@ interface Waiter {
   signal: AbortSignal | undefined;
   resolve: (response: SubgraphResponse) => void;
   reject: (error: unknown) => void;
+}
+
+interface AnswerHead {
+  status: number;
+  type: string | undefined;
+  caching: CachingHeaders | undefined;
 }
 
 const FIRST_WAIT_MS = 100;
@@ -104,7 +110,7 @@ export class Flight implements Watched, ExchangeOwner {
     if (this.#landed) return;
     const encoding = headers['content-encoding'];
     const type = headers['content-type'];
-    const answer = { status, type: Array.isArray(type) ? type[0] : type };
+    const answer = { status, type: Array.isArray(type) ? type[0] : type, caching: cachingOf(headers) };
     if (encoding === undefined) {
       this.#decoded(answer, body);
       return;
@@ -181,14 +187,14 @@ export class Flight implements Watched, ExchangeOwner {
     return true;
   }
 
-  #decoded({ status, type }: { status: number; type: string | undefined }, body: Buffer): void {
+  #decoded({ status, type, caching }: AnswerHead, body: Buffer): void {
     if (this.#landed) return;
     const text = decodeUtf8(body);
     if (text === null) {
       this.#fail(unusable(this.#route.subgraph, `answered ${status} with text that is not UTF-8`));
       return;
     }
-    const answer = new Answer(status, type, text);
+    const answer = new Answer(status, type, text, caching);
     if (isGatewayFailure(answer) && this.#again()) return;
     this.#land(answer);
   }
@@ -233,4 +239,11 @@ export class Flight implements Watched, ExchangeOwner {
       }
     }
   }
+}
+
+function cachingOf(headers: ResponseHeaders): CachingHeaders | undefined {
+  const cacheControl = headers['cache-control'];
+  if (cacheControl === undefined) return undefined;
+  const [age, vary] = [headers['age'], headers['vary']];
+  return { cacheControl: String(cacheControl), age: age?.toString(), vary: vary?.toString() };
 }

@@ -69,13 +69,16 @@ export function createHttpTransport(
     return state;
   }
 
-  function fly({ operation, variables }: SubgraphRequest, { requestId, identity, headers, span }: CallContext): Flight {
+  function fly(
+    { operation, variables, asOf }: SubgraphRequest,
+    { requestId, identity, headers, span }: CallContext,
+  ): Flight {
     const { head, shared } = stateOf(operation);
     const json = variables === undefined ? '' : JSON.stringify(variables);
     const signed = identity();
-    const principal = principalOf(signed, headers);
+    const caller = { principal: principalOf(signed, headers), asOf };
     const isQuery = operation.kind === 'query';
-    const known = isQuery ? shared.find(principal, json) : undefined;
+    const known = isQuery ? shared.find(caller, json) : undefined;
     if (known !== undefined) {
       if (span?.recorded === true) span.set({ 'timbre.fetch.shared': true });
       events.onShared?.();
@@ -95,7 +98,7 @@ export function createHttpTransport(
         else changes.count += 1;
       },
     });
-    if (isQuery) shared.add(flight, principal, json);
+    if (isQuery) shared.add(flight, caller, json);
     return flight;
   }
 

@@ -1,23 +1,25 @@
 import { isUtf8 } from 'node:buffer';
 import type { GraphQLFormattedError } from 'graphql';
 import { unusable } from './subgraph-failures.ts';
-import type { SubgraphResponse } from './subgraph-transport.ts';
+import type { CachingHeaders, SubgraphResponse } from './subgraph-transport.ts';
 
 /** What came back over HTTP, in full and without its content encoding. */
 export class Answer {
   readonly status: number;
   readonly type: string | undefined;
   readonly text: string;
+  readonly caching: CachingHeaders | undefined;
 
-  constructor(status: number, type: string | undefined, text: string) {
+  constructor(status: number, type: string | undefined, text: string, caching?: CachingHeaders) {
     this.status = status;
     this.type = type;
     this.text = text;
+    this.caching = caching;
   }
 }
 
 /** @throws SubgraphFailure */
-export function readAnswer(subgraph: string, { status, type, text }: Answer): SubgraphResponse {
+export function readAnswer(subgraph: string, { status, type, text, caching }: Answer): SubgraphResponse {
   if (type !== undefined && !isJsonType(type))
     throw unusable(subgraph, `answered ${status} with something else than JSON`);
   let json: unknown;
@@ -30,6 +32,7 @@ export function readAnswer(subgraph: string, { status, type, text }: Answer): Su
   if (response === null || (response.data === undefined && response.errors === undefined)) {
     throw unusable(subgraph, `answered ${status} without a GraphQL response`);
   }
+  if (caching !== undefined) response.caching = caching;
   return response;
 }
 

@@ -9,16 +9,22 @@ export interface Changes {
   count: number;
 }
 
+export interface FlightCaller {
+  principal: string;
+  /** Which changes the answer includes, where they are counted elsewhere, too: it is not for those who want others. */
+  asOf: number | undefined;
+}
+
 /** The calls of one query that are in flight. */
 export interface SharedFlights {
-  find(principal: string, variables: string): Flight | undefined;
-  add(flight: Flight, principal: string, variables: string): void;
+  find(caller: FlightCaller, variables: string): Flight | undefined;
+  add(flight: Flight, caller: FlightCaller, variables: string): void;
   delete(flight: Flight): void;
 }
 
 interface Entry {
   flight: Flight;
-  principal: string;
+  caller: FlightCaller;
   variables: string;
   since: number;
 }
@@ -33,18 +39,17 @@ const COMPARED = 64;
 export function createSharedFlights(changes: Changes): SharedFlights {
   const entries: Entry[] = [];
   return {
-    find(principal, variables) {
+    find({ principal, asOf }, variables) {
       const end = Math.max(0, entries.length - COMPARED);
       for (let i = entries.length - 1; i >= end; i -= 1) {
         const entry = entries[i];
-        if (entry?.variables === variables && entry.principal === principal && entry.since === changes.count) {
-          return entry.flight;
-        }
+        if (entry?.variables !== variables || entry.since !== changes.count) continue;
+        if (entry.caller.principal === principal && entry.caller.asOf === asOf) return entry.flight;
       }
       return undefined;
     },
-    add(flight, principal, variables) {
-      entries.push({ flight, principal, variables, since: changes.count });
+    add(flight, caller, variables) {
+      entries.push({ flight, caller, variables, since: changes.count });
     },
     delete(flight) {
       const place = entries.findIndex((entry) => entry.flight === flight);
@@ -56,6 +61,8 @@ export function createSharedFlights(changes: Changes): SharedFlights {
 
 /** They say where a call comes from; no answer depends on them. */
 const TRACING: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
+export const isForTracing = (header: string) => TRACING.has(header);
 
 /** All that an answer can depend on beside the query. No part can hold a line break. */
 export function principalOf(identity: string | null, propagated: CallContext['headers']): string {

@@ -13,11 +13,22 @@ export interface SubgraphOperation {
 export interface SubgraphRequest {
   operation: SubgraphOperation;
   variables: Readonly<Record<string, unknown>> | undefined;
+  /** Which changes the answer is known to include: not shared with calls of which others are. */
+  asOf?: number;
 }
 
 export interface SubgraphResponse {
   data?: Record<string, unknown> | null | undefined;
   errors?: readonly GraphQLFormattedError[] | undefined;
+  /** What the subgraph says of keeping it; absent where it says nothing. */
+  caching?: CachingHeaders;
+}
+
+/** Headers of an answer, as they were sent. */
+export interface CachingHeaders {
+  cacheControl: string;
+  age: string | undefined;
+  vary: string | undefined;
 }
 
 /** On whose behalf a subgraph is called. */

@@ -27,7 +27,7 @@ interface Shared {
  * Lets identical subscriptions of one principal at one subgraph read one upstream subscription.
  * Identical: the same text, operation name and variables; the place that a resumable one starts from is one of the variables.
  * The same principal: all that subgraphs are told of, so that another token of the same user is the
- * same and another scope is not. When a token ends is for each reader to mind.
+ * same and another scope is not. When a token ends or is revoked is for each reader to mind.
  *
  * Only until the first event: whether a subgraph replays what came before or sends the present state first
  * cannot be seen from outside, and then who comes later must be served from the start, as a subscription
@@ -88,7 +88,7 @@ export function shareUpstream(transport: SubscriptionTransport): SharedUpstream 
 
 /** A digest: there is one for each of very many subscriptions. */
 function keyOf({ principal, operation, operationName }: UpstreamSubscription): string {
-  const { expiresAt: _expiresAt, ...told } = principal;
+  const { expiresAt: _expiresAt, credential: _credential, ...told } = principal;
   const parts = [told, operation.query, operationName, operation.variables()];
   return hash('sha256', JSON.stringify(parts), 'base64');
 }

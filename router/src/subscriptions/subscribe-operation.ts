@@ -4,6 +4,7 @@ import type { Span } from '@timbre/platform/telemetry/tracing';
 import { GraphQLError } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../auth/principal.ts';
+import { onRevoked } from '../auth/revocation.ts';
 import { codeOf } from '../error-code.ts';
 import { internalError } from '../execution/client-errors.ts';
 import type { FetchStep } from '../execution/compile-plan.ts';
@@ -105,12 +106,14 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
   let leaving: Leg[] = [];
   let overlap: NodeJS.Timeout | undefined;
   let callOffExpiry: (() => void) | null = null;
+  let callOffRevocation: (() => void) | null = null;
 
   const queue = createEventQueue<QueuedEvent>({
     capacity,
     onDone: () => {
       done = true;
       callOffExpiry?.();
+      callOffRevocation?.();
       clearTimeout(overlap);
       for (const leg of [current, incoming]) if (leg !== null) detach(leg);
       for (const leg of leaving) release(leg.target);
@@ -211,6 +214,9 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
   }
   current = open(options.target, null);
   attach(current);
+  if (!done) {
+    callOffRevocation = onRevoked(principal, () => fail('SUBSCRIPTION_AUTH_REVOKED', 'The session has ended.'));
+  }
 
   return {
     move(target) {

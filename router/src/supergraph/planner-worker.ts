@@ -30,10 +30,14 @@ interface Loaded {
 const PLANNER = `${plannerVersion()}+defer+keys+plain+variants+chains`;
 
 /**
- * What Apollo's own gateway takes, and contexts, which the executor here knows. What is split off before (the security
- * features in versions that are known) does not get this far.
+ * What Apollo's own gateway takes, contexts, which the executor here knows, and cache tags, which plans do not depend
+ * on. What is split off before (the security features in versions that are known) does not get this far.
  */
-const SUPPORTED_FEATURES = new Set([...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, 'https://specs.apollo.dev/context/v0.1']);
+const SUPPORTED_FEATURES = new Set([
+  ...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES,
+  'https://specs.apollo.dev/context/v0.1',
+  'https://specs.apollo.dev/cacheTag/v0.1',
+]);
 
 const supergraphs = new Map<string, Loaded>();
 

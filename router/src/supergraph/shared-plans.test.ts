@@ -1,7 +1,7 @@
 import { createMemoryCache } from '@timbre/platform/cache/memory-cache';
 import type { Cache } from '@timbre/platform/cache/cache';
 import { createLogger } from '@timbre/platform/logger';
-import { openShared } from '@timbre/platform/services';
+import { openSharedCache } from '@timbre/platform/services';
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import { expect, test } from 'vitest';
 import { compose } from '../testing/compose.ts';
@@ -74,12 +74,11 @@ if (redisMissing !== null) process.stderr.write(`Plans in Redis are not tested: 
 
 test.skipIf(redisMissing !== null)('Redis is such a cache, and fails nothing when it is away', async () => {
   const server = await startRedis();
-  const shared = await openShared(server.url, log);
-  const { cache } = shared;
+  const cache = await openSharedCache(server.url, log);
   const plan = await using(cache, (supergraph) => supergraph.plan(QUERY));
   expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
   await server.kill();
   expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
-  await shared.close();
+  await cache.close();
   await server.stop();
 });

@@ -8,8 +8,11 @@ import type { GraphQLFormattedError } from 'graphql';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { createAuthenticator } from '../auth/authenticator.ts';
+import type { Authenticate } from '../auth/authenticator.ts';
 import { createIdentitySource } from '../auth/identity-source.ts';
 import { createLocalKeySet } from '../auth/key-set.ts';
+import { createTokenRecognition } from '../auth/recognize-token.ts';
+import type { TrustedIssuer } from '../auth/trusted-issuer.ts';
 import { createTokenVerifier } from '../auth/verify-token.ts';
 import { createRouter } from '../router.ts';
 import type { RouterOptions } from '../router.ts';
@@ -126,12 +129,14 @@ export async function startTestRouter(
   };
 }
 
-export function authenticatorOf(issuer: TestIssuer) {
-  const keys = createLocalKeySet(issuer.jwks);
-  return createAuthenticator({
-    verify: createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys }),
-    resolver: null,
-  });
+export function trusted(issuer: TestIssuer): TrustedIssuer {
+  return { issuer: ISSUER, audiences: [AUDIENCE], keys: createLocalKeySet(issuer.jwks) };
+}
+
+/** Of the tokens of an issuer, whose subjects are the users. */
+export function authenticatorOf(issuer: TestIssuer): Authenticate {
+  const verify = createTokenVerifier([trusted(issuer)]);
+  return createAuthenticator({ token: createTokenRecognition({ verify, resolver: null }) }).authenticate;
 }
 
 export async function answerOf(response: Response): Promise<Answer> {

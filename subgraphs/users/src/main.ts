@@ -1,9 +1,11 @@
 import { createDb } from '@timbre/db/client';
+import { createApiKeys } from '@timbre/platform/api-key';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { runService } from '@timbre/platform/process';
+import { openBus } from '@timbre/platform/services';
 import { parseUsersEnv } from './env.ts';
 import { startUsers } from './start-users.ts';
 
@@ -13,8 +15,11 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'users' });
   const tracing = await openTracing(source, { service: 'users', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-users', traced: tracing !== null });
+  const bus = await openBus(env, { log });
   const server = await startUsers({
     db: database.db,
+    keys: createApiKeys(env.IDENTITY_SECRET),
+    bus,
     verifyIdentity: createIdentityVerifier(env.IDENTITY_SECRET),
     host: env.HOST,
     port: env.PORT,
@@ -25,6 +30,7 @@ await runService(async (source) => {
   return {
     async close() {
       await server.close();
+      await bus.close();
       await database.close();
       await tracing?.close();
     },

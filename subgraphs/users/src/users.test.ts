@@ -1,51 +1,26 @@
-import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
+import type { TestDatabase } from '@timbre/db/testing/test-database';
 import { generations, renderings } from '@timbre/db/tts/tables';
 import { users } from '@timbre/db/users/tables';
 import { voices } from '@timbre/db/voices/tables';
-import type { HttpServer } from '@timbre/platform/http-server';
-import {
-  createIdentitySigner,
-  createIdentityVerifier,
-  type Identity,
-  IDENTITY_HEADER,
-  SERVICE_ROLE,
-} from '@timbre/platform/identity';
+import { createIdentitySigner, type Identity, SERVICE_ROLE } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
-import { createLogger } from '@timbre/platform/logger';
-import { createMetrics } from '@timbre/platform/metrics';
 import { PRINCIPAL_PATH, principalSchema } from '@timbre/platform/principal';
 import { signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startUsers } from './start-users.ts';
+import { startTestUsers, type TestUsers } from './testing/test-users.ts';
 
 const sign = createIdentitySigner(TEST_SECRET);
 
+let server: TestUsers;
 let database: TestDatabase;
-let server: HttpServer;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  server = await startUsers({
-    db: database.db,
-    verifyIdentity: createIdentityVerifier(TEST_SECRET),
-    host: '127.0.0.1',
-    port: 0,
-    log: createLogger({ name: 'users-test', level: 'error' }),
-    metrics: createMetrics({ service: 'users-test' }),
-  });
+  server = await startTestUsers();
+  ({ database } = server);
 });
-afterAll(async () => {
-  await server.close({ deadlineMs: 1000 });
-  await database.drop();
-});
+afterAll(() => server.close());
 
-async function post(path: string, body: unknown, token?: string): Promise<Response> {
-  return fetch(`${server.url}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { [IDENTITY_HEADER]: token }) },
-    body: JSON.stringify(body),
-  });
-}
+const post = (path: string, body: unknown, token?: string) => server.post(path, body, token);
 
 const ask = async (userId: string | null, query: string, variables: Record<string, unknown> = {}) =>
   (await post('/graphql', { query, variables }, signedIdentity(userId))).json();

@@ -15,14 +15,19 @@ export const PREFLIGHT_HEADERS: readonly string[] = ['x-apollo-operation-name', 
  * @throws HttpRefusal 400
  */
 export function preventCsrf(headers: IncomingHttpHeaders, required: readonly string[]): void {
-  const type = headers['content-type'];
-  if (type === 'application/json') return;
-  const parsed = parseContentType(type)?.type;
-  if (parsed !== undefined && !SIMPLE_TYPES.has(parsed)) return;
-  if (required.some((name) => typeof headers[name] === 'string' && headers[name] !== '')) return;
+  if (!isSimpleRequest(headers, required)) return;
   throw new HttpRefusal(
     400,
     'CSRF_PREVENTION',
     `This request could come from a foreign web page. Send "content-type: application/json", or one of the headers ${required.join(', ')}.`,
   );
+}
+
+/** Whether a foreign page can make a browser send this without a preflight. */
+export function isSimpleRequest(headers: IncomingHttpHeaders, required: readonly string[]): boolean {
+  const type = headers['content-type'];
+  if (type === 'application/json') return false;
+  const parsed = parseContentType(type)?.type;
+  if (parsed !== undefined && !SIMPLE_TYPES.has(parsed)) return false;
+  return !required.some((name) => typeof headers[name] === 'string' && headers[name] !== '');
 }

@@ -6,6 +6,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { requestIdFrom } from '@timbre/platform/request-id';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
+import { headersWithCredentials } from '../../auth/presented-credential.ts';
 import type { Engine, Session } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
@@ -16,7 +17,7 @@ import type { OperationEnd } from '../operation-end.ts';
 import { responseOf, resultsOf, startOperation } from '../results.ts';
 import type { ResultStream } from '../results.ts';
 import type { CorsOptions } from './cors.ts';
-import { preventCsrf } from './csrf.ts';
+import { isSimpleRequest, PREFLIGHT_HEADERS, preventCsrf } from './csrf.ts';
 import { HttpRefusal } from './http-refusal.ts';
 import { GRAPHQL_RESPONSE, JSON_TYPE, negotiate, prefersHtml } from './media-types.ts';
 import type { Accepted, ResponseType } from './media-types.ts';
@@ -253,7 +254,11 @@ function subscriptionNeedsStream(): HttpRefusal {
 
 async function authenticated({ options, req, requestId }: Exchange) {
   try {
-    return await options.authenticate(req.headers.authorization, requestId);
+    return await options.authenticate({
+      headers: headersWithCredentials(req),
+      requestId,
+      mayBeForeign: () => isSimpleRequest(req.headers, options.csrfHeaders ?? PREFLIGHT_HEADERS),
+    });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     options.metrics.authFailures.inc({ code: error.code });

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { Principal } from '../../auth/principal.ts';
-import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
+import { onRevoked } from '../../auth/revocation.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import type { Result, ResultStream } from '../results.ts';
@@ -19,7 +19,6 @@ export const CLOSE_CODES = {
   initialisationTimeout: 4408,
   subscriberAlreadyExists: 4409,
   tooManyInitialisations: 4429,
-  tooManyOperations: 4429,
 } as const;
 
 /** The websocket below a connection. */
@@ -35,14 +34,8 @@ export interface ConnectionSocket {
 export interface ConnectionHandler {
   /** How long a client may take to send connection_init. */
   initTimeoutMs: number;
-  /** Of one connection at once. */
-  maxOperations: number;
   /** @throws ConnectionRefused */
   connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Principal>;
-  /** Counts a client that is to be acknowledged. @throws ConnectionRefused where there are too many of the same */
-  join(client: Client): void;
-  /** Once for every client that has joined. */
-  leave(client: Client): void;
   /**
    * `gone` makes the signal that the client does not want the result any more.
    *
@@ -56,6 +49,8 @@ export interface ConnectionHandler {
 /** What is kept of the upgrade. Not the whole request: it would live as long as the connection. */
 export interface Handshake {
   headers: IncomingHttpHeaders;
+  /** Opened by a page of the origin that it goes to. */
+  isSameOrigin: boolean;
   address: string | null;
   requestId: string;
 }
@@ -71,10 +66,6 @@ export interface Client {
 export class ConnectionRefused extends Error {
   override name = 'ConnectionRefused';
 }
-
-/** So many operations in a row for which there is no room are no mistake. */
-const FLOOD = 100;
-const TOO_MANY_REQUESTS = 429;
 
 class Operation {
   ended = false;
@@ -105,9 +96,8 @@ export class Connection {
   #handshake: Handshake | null;
   #initTimer: NodeJS.Timeout | undefined;
   #client: Client | null = null;
+  #callOffRevocation: (() => void) | null = null;
   readonly #operations = new Map<string, Operation>();
-  /** Operations in a row that there was no room for. */
-  #refused = 0;
 
   constructor(socket: ConnectionSocket, handler: ConnectionHandler, handshake: Handshake) {
     this.#socket = socket;
@@ -135,8 +125,8 @@ export class Connection {
   /** The socket has gone. */
   ended(): void {
     clearTimeout(this.#initTimer);
-    if (this.#client !== null) this.#handler.leave(this.#client);
-    this.#client = null;
+    this.#callOffRevocation?.();
+    this.#callOffRevocation = null;
     const operations = [...this.#operations.values()];
     this.#operations.clear();
     for (const operation of operations) this.#end(operation);
@@ -165,8 +155,6 @@ export class Connection {
         if (this.#client === null) this.close(CLOSE_CODES.unauthorized, 'Unauthorized');
         else if (this.#operations.has(message.id)) {
           this.close(CLOSE_CODES.subscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
-        } else if (this.#operations.size >= this.#handler.maxOperations) {
-          this.#refuse(message.id, tooMuchAtOnce('operationsPerSocket', this.#handler.maxOperations));
         } else void this.#run(message.id, message.payload, this.#client);
         return;
       case 'complete': {
@@ -182,14 +170,21 @@ export class Connection {
       const principal = await this.#handler.connect(params, handshake);
       if (!this.#socket.isOpen()) return;
       const { headers, address } = handshake;
-      const client = { principal, headers, address };
-      this.#handler.join(client);
-      this.#client = client;
+      this.#client = { principal, headers, address };
       void this.#socket.write('{"type":"connection_ack"}');
+      this.#callOffRevocation = onRevoked(principal, () => this.#revoke());
     } catch (error) {
       const reason = error instanceof ConnectionRefused ? error.message : this.#handler.onFailure(error).message;
       this.close(CLOSE_CODES.forbidden, reason);
     }
+  }
+
+  /** The session has ended: each operation is told, and the client is to come back with a new token. */
+  #revoke(): void {
+    for (const id of this.#operations.keys()) {
+      void this.#socket.write(JSON.stringify({ id, type: 'error', payload: [sessionEnded()] }));
+    }
+    this.close(CLOSE_CODES.forbidden, 'The session has ended.');
   }
 
   async #run(id: string, request: OperationRequest, client: Client): Promise<void> {
@@ -198,7 +193,6 @@ export class Connection {
     try {
       const results = await this.#handler.start(request, client, () => operation.signal());
       operation.results = results;
-      this.#refused = 0;
       if (operation.ended) {
         await results.return?.();
         return;
@@ -216,19 +210,8 @@ export class Connection {
     } catch (error) {
       if (operation.ended) return;
       this.#operations.delete(id);
-      this.#refuse(id, error);
+      void this.#socket.write(JSON.stringify({ id, type: 'error', payload: this.#errorsOf(error) }));
     }
-  }
-
-  #refuse(id: string, error: unknown): void {
-    if (error instanceof OperationRefused && error.response.status === TOO_MANY_REQUESTS) {
-      this.#refused += 1;
-      if (this.#refused > FLOOD) {
-        this.close(CLOSE_CODES.tooManyOperations, 'Too many operations');
-        return;
-      }
-    }
-    void this.#socket.write(JSON.stringify({ id, type: 'error', payload: this.#errorsOf(error) }));
   }
 
   #end(operation: Operation): void {
@@ -239,6 +222,10 @@ export class Connection {
     if (error instanceof OperationRefused) return error.errors;
     return [error instanceof GraphQLError ? error : this.#handler.onFailure(error)];
   }
+}
+
+function sessionEnded(): GraphQLError {
+  return new GraphQLError('The session has ended.', { extensions: { code: 'SUBSCRIPTION_AUTH_REVOKED' } });
 }
 
 function nextMessage(id: string, result: Result): string {

@@ -5,6 +5,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { requestIdFrom } from '@timbre/platform/request-id';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { RawData } from 'ws';
+import { headersWithCredentials } from '../../auth/presented-credential.ts';
 import { CLOSE_CODES, Connection } from './connection.ts';
 import type { ConnectionHandler, ConnectionSocket } from './connection.ts';
 
@@ -15,10 +16,7 @@ export interface SocketServerOptions {
   /** A client with more bytes than this waiting for it is not read from; for longer than `ms`, it is closed with 1013. */
   slowClient: { bytes: number; ms: number };
   log: Logger;
-  /** Whether there is room for another socket from this address; it answers 429 where there is not. */
-  hasRoom: (address: string | null) => boolean;
-  /** Told of every socket, and once of its end. */
-  onSockets: (change: 1 | -1, address: string | null) => void;
+  onSockets: (change: 1 | -1) => void;
 }
 
 export interface SocketServer {
@@ -26,8 +24,6 @@ export interface SocketServer {
   drain: () => Promise<void>;
 }
 
-const TOO_MANY_SOCKETS =
-  'HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n';
 const SUBPROTOCOL = 'graphql-transport-ws';
 const CLOSE_DEADLINE_MS = 5_000;
 /** Each socket is looked at once in this time, a slice of them at once. */
@@ -41,7 +37,6 @@ const MAX_REASON_BYTES = 123;
 /** What the sweep must know of a socket is on the socket: timers of its own would cost each more than its protocol state. */
 class ClientSocket extends WebSocket implements ConnectionSocket {
   connection: Connection | null = null;
-  address: string | null = null;
   slowBytes = Infinity;
   slowSince: number | null = null;
   closingSince: number | null = null;
@@ -92,7 +87,7 @@ function onPong(this: WebSocket): void {
 
 /** Websockets of graphql-transport-ws at whatever path they are mounted. */
 export function serveSockets(handler: ConnectionHandler, options: SocketServerOptions): SocketServer {
-  const { maxMessageBytes, keepAliveMs, slowClient, log, hasRoom, onSockets } = options;
+  const { maxMessageBytes, keepAliveMs, slowClient, log, onSockets } = options;
   const wss = new WebSocketServer<typeof ClientSocket>({
     noServer: true,
     WebSocket: ClientSocket,
@@ -138,15 +133,14 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     this.connection?.ended();
   }
   function onClose(this: WebSocket): void {
+    onSockets(-1);
     if (!(this instanceof ClientSocket)) return;
-    onSockets(-1, this.address);
     slices[this.turn % SLICES]?.delete(this);
     this.connection?.ended();
   }
 
   function accept(socket: ClientSocket, req: IncomingMessage): void {
-    socket.address = req.socket.remoteAddress ?? null;
-    onSockets(1, socket.address);
+    onSockets(1);
     socket.on('error', onError);
     socket.on('close', onClose);
     socket.turn = next;
@@ -158,8 +152,9 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     }
     socket.slowBytes = slowClient.bytes;
     socket.connection = new Connection(socket, handler, {
-      headers: headersToKeep(req.headers),
-      address: socket.address,
+      headers: headersToKeep(headersWithCredentials(req)),
+      isSameOrigin: isSameOrigin(req.headers),
+      address: req.socket.remoteAddress ?? null,
       requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
     });
     socket.on('message', onMessage);
@@ -171,10 +166,6 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   return {
     upgrade(req, socket, head) {
       socket.on('error', () => socket.destroy());
-      if (!hasRoom(req.socket.remoteAddress ?? null)) {
-        socket.end(TOO_MANY_SOCKETS);
-        return;
-      }
       wss.handleUpgrade(req, socket, head, accept);
     },
     async drain() {
@@ -193,6 +184,10 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
       clearInterval(sweeping);
     },
   };
+}
+
+function isSameOrigin({ origin, host }: IncomingHttpHeaders): boolean {
+  return origin !== undefined && URL.parse(origin)?.host === host;
 }
 
 /** Without those of the handshake itself, which nobody asks for later. */

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
-import type { Callers } from '../../limits/callers.ts';
-import type { ConcurrencyOptions } from '../../limits/concurrency-limits.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
@@ -20,24 +19,27 @@ export interface WsHandlerOptions {
   authenticate: Authenticate;
   log: Logger;
   metrics: RouterMetrics;
+  /** Of whose pages cookies count on a websocket, beside our own. */
+  origins: readonly string[];
   maxMessageBytes: number;
   keepAliveMs: number;
   slowClient: SocketServerOptions['slowClient'];
-  concurrency: ConcurrencyOptions;
-  callers: Callers;
 }
 
 const INIT_TIMEOUT_MS = 3_000;
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, authenticate, log, metrics, maxMessageBytes, keepAliveMs, slowClient, callers } = options;
-  const { sockets = Infinity, socketsPerAddress = Infinity, operationsPerSocket = Infinity } = options.concurrency;
+  const { engine, authenticate, log, metrics, origins, maxMessageBytes, keepAliveMs, slowClient } = options;
 
   async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake) {
     const { requestId } = handshake;
     try {
-      return await authenticate(authorizationOf(params, handshake), requestId);
+      return await authenticate({
+        headers: headersOf(params, handshake),
+        requestId,
+        mayBeForeign: () => mayBeForeign(handshake, origins),
+      });
     } catch (error) {
       const known = error instanceof AppError;
       if (!known) log.error({ err: error, requestId }, 'a websocket could not be authenticated');
@@ -49,16 +51,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
   return serveSockets(
     {
       initTimeoutMs: INIT_TIMEOUT_MS,
-      maxOperations: operationsPerSocket,
       connect,
-      join(client) {
-        const caller = callers.of(client);
-        if (caller.sockets >= sockets) throw new ConnectionRefused(`Too many websockets: the limit is ${sockets}`);
-        caller.sockets += 1;
-      },
-      leave(client) {
-        callers.of(client).sockets -= 1;
-      },
       async start(request, { principal, headers, address }, gone) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
@@ -85,34 +78,29 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
         return internalError(requestId);
       },
     },
-    {
-      maxMessageBytes,
-      keepAliveMs,
-      slowClient,
-      log,
-      hasRoom: (address) => callers.ofAddress(address).connections < socketsPerAddress,
-      onSockets(change, address) {
-        callers.ofAddress(address).connections += change;
-        metrics.clientSockets.inc(change);
-      },
-    },
+    { maxMessageBytes, keepAliveMs, slowClient, log, onSockets: (change) => metrics.clientSockets.inc(change) },
   );
 }
 
-/** Browsers cannot set headers on a websocket: the payload of `connection_init` comes first. */
-function authorizationOf(
-  params: Readonly<Record<string, unknown>> | null,
-  { headers: { authorization } }: Handshake,
-): string | undefined {
-  for (const [name, value] of Object.entries(params ?? {})) {
-    if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
-  }
-  const { headers } = params ?? {};
-  if (typeof headers === 'object' && headers !== null) {
-    // Apollo Sandbox and Apollo Client's examples nest the headers.
-    for (const [name, value] of Object.entries(headers)) {
-      if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
+/**
+ * Browsers cannot set headers on a websocket, so that what the payload of `connection_init` says stands for the header of
+ * that name. Not for cookies: those are the browser's to send.
+ */
+function headersOf(params: Readonly<Record<string, unknown>> | null, { headers }: Handshake): IncomingHttpHeaders {
+  if (params === null) return headers;
+  const said: Record<string, string> = {};
+  const { headers: nested } = params;
+  // Apollo Sandbox and Apollo Client's examples nest the headers.
+  for (const some of [typeof nested === 'object' && nested !== null ? nested : {}, params]) {
+    for (const [key, value] of Object.entries(some)) {
+      const name = key.toLowerCase();
+      if (name !== 'cookie' && typeof value === 'string') said[name] = value;
     }
   }
-  return authorization;
+  return { ...headers, ...said };
+}
+
+/** A page of any origin can open a websocket here, and the browser sends our cookies with it and its `Origin`. */
+function mayBeForeign({ headers: { origin }, isSameOrigin }: Handshake, origins: readonly string[]): boolean {
+  return origin !== undefined && !isSameOrigin && !origins.includes(origin);
 }

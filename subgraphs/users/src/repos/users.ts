@@ -49,3 +49,13 @@ export async function updateDisplayName(db: DbOrTx, id: string, displayName: str
     .returning();
   return row ?? null;
 }
+
+/** The time of the first block stays. */
+export async function setBlocked(db: DbOrTx, id: string, blocked: boolean): Promise<UserRow | null> {
+  const [row] = await db
+    .update(users)
+    .set({ blockedAt: blocked ? sql`coalesce(${users.blockedAt}, now())` : null, updatedAt: sql`now()` })
+    .where(eq(users.id, id))
+    .returning();
+  return row ?? null;
+}

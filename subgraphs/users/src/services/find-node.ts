@@ -3,10 +3,11 @@ import { readOwnGeneration } from '@timbre/db/tts/read-own-generation';
 import { readVisibleVoice } from '@timbre/db/voices/read-visible-voice';
 import { idType } from '@timbre/platform/ids';
 import type { Loaders } from '../loaders.ts';
-import type { NodeRef, UserRow } from '../rows.ts';
+import type { ApiKeyRow, NodeRef, UserRow } from '../rows.ts';
 
 /** `UserRow` with the name that tells it apart from the references. */
 export type UserNode = UserRow & { __typename: 'User' };
+export type ApiKeyNode = ApiKeyRow & { __typename: 'ApiKey' };
 
 /** What the id's prefix says, if it exists and this viewer may see it; null otherwise, without a difference. */
 export async function findNode(
@@ -14,11 +15,15 @@ export async function findNode(
   loaders: Loaders,
   viewerId: string,
   id: string,
-): Promise<UserNode | NodeRef | null> {
+): Promise<UserNode | ApiKeyNode | NodeRef | null> {
   const type = idType(id);
   if (type === 'usr') {
     const user = await loaders.user.load(id);
     return user === null ? null : { __typename: 'User', ...user };
+  }
+  if (type === 'key') {
+    const key = await loaders.apiKey.load(id);
+    return key === null ? null : { __typename: 'ApiKey', ...key };
   }
   if (type === 'voi') {
     const voice = await readVisibleVoice(db, viewerId, id);

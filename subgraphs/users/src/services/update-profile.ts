@@ -2,16 +2,11 @@ import type { Db } from '@timbre/db/client';
 import { checkText, type TextRule } from '@timbre/platform/check-text';
 import { findUsers, updateDisplayName } from '../repos/users.ts';
 import type { UserRow } from '../rows.ts';
+import type { Refusal } from './refusal.ts';
 
 export interface ProfileChange {
   /** Absent leaves it, null takes it away. */
   displayName?: string | null;
-}
-
-export interface Refusal {
-  message: string;
-  code: string;
-  path: string[];
 }
 
 export interface ProfileResult {

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Logger } from '../logger.ts';
+import type { MarkOptions, StoredValues, VersionedStore } from './versioned-store.ts';
+
+export interface RedisVersionedStoreOptions {
+  url: string;
+  log: Logger;
+  /** Default 50 ms. */
+  readDeadlineMs?: number;
+  /** Default 1 s. */
+  markDeadlineMs?: number;
+}
+
+const PREFIX = 'timbre:versioned:';
+const SEQUENCE = 'sequence';
+const EPOCH = 'epoch';
+const ONCE_MS = 60_000;
+
+/**
+ * KEYS: sequence, epoch, the name of what is done once or '', markers. ARGV: where the sequence begins and the name of
+ * the epoch where there is none; where it must be at least; how long markers last; how long what is done once is remembered.
+ */
+const MARK = `
+if KEYS[3] ~= '' and not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[5]) then return redis.call('GET', KEYS[1]) end
+local sequence = tonumber(redis.call('GET', KEYS[1]) or '-1')
+if sequence < tonumber(ARGV[3]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+  redis.call('SET', KEYS[2], ARGV[2])
+end
+redis.call('INCR', KEYS[1])
+local now = redis.call('GET', KEYS[1])
+for i = 4, #KEYS do redis.call('SET', KEYS[i], now, 'PX', ARGV[4]) end
+return now
+`;
+
+interface Batch {
+  keys: string[];
+  values: Promise<StoredValues | null>;
+}
+
+/**
+ * Reads that are asked for together are one MGET, with one deadline. Where an answer is late, nobody waits for the
+ * next until it has come. It needs a Redis that evicts nothing (`noeviction`), or first what ends first (`volatile-ttl`): a
+ * marker that is evicted early is a change that nobody knows of.
+ */
+export function createRedisVersionedStore(options: RedisVersionedStoreOptions): VersionedStore {
+  const { url, log, readDeadlineMs = 50, markDeadlineMs = 1_000 } = options;
+  // What cannot be asked now is not asked later: it would be answered too late for whoever wants it.
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectionName: 'timbre-versioned',
+  });
+  const listeners: (() => void)[] = [];
+  let batch: Batch | null = null;
+  let late = 0;
+  let wasAway = false;
+  let latest = -1;
+  let beginning: Promise<unknown> | null = null;
+
+  redis.on('error', (error: unknown) => log.warn({ err: error }, 'versioned store'));
+  redis.on('ready', () => {
+    if (wasAway) back();
+  });
+  redis.on('close', () => {
+    wasAway = true;
+  });
+
+  function back(): void {
+    wasAway = false;
+    for (const listener of listeners) listener();
+  }
+
+  const isAway = () => redis.status !== 'ready' || late > 0;
+
+  /** Resolves to null at the deadline; until the answer has come after all, the store counts as away. */
+  function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T | null> {
+    return new Promise((resolve) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        late += 1;
+        wasAway = true;
+        log.warn({ deadlineMs }, 'the versioned store is slow');
+        resolve(null);
+      }, deadlineMs);
+      const end = (value: T | null) => {
+        clearTimeout(timer);
+        if (isLate) {
+          late -= 1;
+          if (!isAway()) back();
+        }
+        resolve(value);
+      };
+      answer.then(end, (error: unknown) => {
+        log.warn({ err: error }, 'the versioned store is not available');
+        end(null);
+      });
+    });
+  }
+
+  function collect(): Batch {
+    const keys: string[] = [];
+    const values = new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    }).then(() => {
+      batch = null;
+      return isAway() ? null : inTime(fetchAll(keys), readDeadlineMs);
+    });
+    return { keys, values };
+  }
+
+  async function fetchAll(keys: readonly string[]): Promise<StoredValues | null> {
+    const [sequence, epoch, ...values] = await redis.mget(PREFIX + SEQUENCE, PREFIX + EPOCH, ...keys);
+    const number = Number(sequence ?? -1);
+    if (typeof epoch !== 'string' || number < latest) {
+      beginAgain();
+      return null;
+    }
+    latest = number;
+    return { sequence: number, epoch, values };
+  }
+
+  /** It was never used, emptied, or is an older copy of itself: markers are lost. */
+  function beginAgain(): void {
+    beginning ??= mark([], { ttlMs: 1 }).finally(() => {
+      beginning = null;
+    });
+  }
+
+  async function mark(markers: readonly string[], { ttlMs, once }: MarkOptions): Promise<number | null> {
+    if (redis.status !== 'ready') return null;
+    const keys = [
+      PREFIX + SEQUENCE,
+      PREFIX + EPOCH,
+      once === undefined ? '' : `${PREFIX}once:${once}`,
+      ...markers.map((marker) => PREFIX + marker),
+    ];
+    // In milliseconds times a thousand: ahead of all that was counted before, as long as that was at most a million a second.
+    const begins = Date.now() * 1_000;
+    const answer = redis.eval(
+      MARK,
+      keys.length,
+      ...keys,
+      begins,
+      randomUUID(),
+      latest < 0 ? 0 : latest,
+      ttlMs,
+      ONCE_MS,
+    );
+    const now = await inTime(answer, markDeadlineMs);
+    return typeof now === 'string' ? Number(now) : null;
+  }
+
+  return {
+    async read(keys) {
+      if (isAway()) return null;
+      batch ??= collect();
+      const begin = batch.keys.length;
+      for (const key of keys) batch.keys.push(PREFIX + key);
+      const all = await batch.values;
+      return all === null ? null : { ...all, values: all.values.slice(begin, begin + keys.length) };
+    },
+    write(key, value, ttlMs) {
+      if (isAway()) return;
+      redis.set(PREFIX + key, value, 'PX', Math.max(1, Math.round(ttlMs))).catch((error: unknown) => {
+        log.debug({ err: error }, 'the versioned store kept nothing');
+      });
+    },
+    mark,
+    onBack(listener) {
+      listeners.push(listener);
+    },
+    async close() {
+      redis.disconnect();
+    },
+  };
+}

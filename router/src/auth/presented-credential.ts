@@ -1,0 +1,115 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { API_KEY_PREFIX } from '@timbre/platform/api-key';
+import { AppError } from '@timbre/platform/errors';
+import type { TokenSource } from './trusted-issuer.ts';
+import { isSameSource } from './verify-token.ts';
+
+/** What a caller identifies itself with, as it was sent. */
+export interface PresentedCredential {
+  text: string;
+  /** Undefined for an API key, which may stand in any header. */
+  source: TokenSource | undefined;
+  /** Tells sources apart in cache keys; empty for the usual one. */
+  place: string;
+}
+
+/** Null where nothing is presented. @throws AppError UNAUTHENTICATED, or BAD_REQUEST for two at once (RFC 6750 section 3.1) */
+export type ReadCredential = (headers: IncomingHttpHeaders) => PresentedCredential | null;
+
+const API_KEY_HEADER = 'x-api-key';
+const BARE = /^(\S+)$/;
+const PREFIXED = /^ +(\S+)$/;
+
+/** Looks in all places that are configured; two credentials that differ are refused, whichever they are. */
+export function createCredentialReader(
+  sources: readonly TokenSource[],
+  { apiKeys }: { apiKeys: boolean },
+): ReadCredential {
+  const distinct = sources.filter((source, i) => sources.findIndex((other) => isSameSource(other, source)) === i);
+  const readers = new Map<string, (headers: IncomingHttpHeaders) => PresentedCredential | null>();
+  for (const source of distinct) {
+    if ('cookie' in source) readers.set(`cookie ${source.cookie}`, (headers) => fromCookie(headers, source));
+    else {
+      const header = source.header.toLowerCase();
+      const here = distinct.filter((other) => 'header' in other && other.header.toLowerCase() === header);
+      if (!readers.has(header)) readers.set(header, headerReader(header, here));
+    }
+  }
+  if (apiKeys && !readers.has(API_KEY_HEADER)) {
+    readers.set(API_KEY_HEADER, headerReader(API_KEY_HEADER, [{ header: API_KEY_HEADER, prefix: null }]));
+  }
+  const [first, ...others] = readers.values();
+
+  return (headers) => {
+    let found = first?.(headers) ?? null;
+    for (const read of others) {
+      const next = read(headers);
+      if (next === null) continue;
+      if (found !== null && found.text !== next.text) throw moreThanOne();
+      found ??= next;
+    }
+    return found;
+  };
+}
+
+/** A request's headers with every value of `Authorization`, of which node:http keeps only the first. */
+export function headersWithCredentials(req: IncomingMessage): IncomingHttpHeaders {
+  const { headers, rawHeaders } = req;
+  let seen = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') seen += 1;
+  }
+  return seen < 2 ? headers : { ...headers, authorization: (req.headersDistinct['authorization'] ?? []).join(', ') };
+}
+
+function headerReader(
+  header: string,
+  sources: readonly TokenSource[],
+): (headers: IncomingHttpHeaders) => PresentedCredential | null {
+  const forms = sources.flatMap((source) =>
+    'cookie' in source ? [] : [{ source, prefix: source.prefix?.toLowerCase() ?? null }],
+  );
+  return (headers) => {
+    const value = headers[header];
+    if (value === undefined) return null;
+    const text = (typeof value === 'string' ? value : value.join(', ')).trim();
+    if (text === '') return null;
+    for (const [index, { source, prefix }] of forms.entries()) {
+      const isOfForm = prefix === null || text.slice(0, prefix.length).toLowerCase() === prefix;
+      const credential = isOfForm
+        ? (prefix === null ? BARE : PREFIXED).exec(text.slice(prefix?.length ?? 0))?.[1]
+        : undefined;
+      // Several values of one header come as one, with commas.
+      if (isOfForm && credential === undefined && text.includes(',')) throw moreThanOne();
+      if (credential === undefined) continue;
+      if (credential.startsWith(API_KEY_PREFIX)) return { text: credential, source: undefined, place: 'key' };
+      const isUsual = header === 'authorization' && index === 0;
+      return { text: credential, source, place: isUsual ? '' : `${header} ${index} ` };
+    }
+    const expected = forms.map(({ source: { prefix } }) => (prefix === null ? 'a token' : `"${prefix}" and a token`));
+    throw new AppError('UNAUTHENTICATED', `The ${nameOf(header)} header must be ${expected.join(' or ')}.`);
+  };
+}
+
+function fromCookie(headers: IncomingHttpHeaders, source: { cookie: string }): PresentedCredential | null {
+  const { cookie } = headers;
+  if (cookie === undefined) return null;
+  const start = `${source.cookie}=`;
+  let found: string | null = null;
+  for (const pair of cookie.split(';')) {
+    const text = pair.trim();
+    if (!text.startsWith(start)) continue;
+    const value = text.slice(start.length).replace(/^"(.*)"$/, '$1');
+    // A second one of the name is one that another host of the domain has set.
+    if (found !== null && found !== value) throw moreThanOne();
+    found = value;
+  }
+  return found === null || found === '' ? null : { text: found, source, place: `cookie ${source.cookie} ` };
+}
+
+const nameOf = (header: string) => header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+
+function moreThanOne(): AppError {
+  return new AppError('BAD_REQUEST', 'More than one credential was sent: send one token or key, once.');
+}

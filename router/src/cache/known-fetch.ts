@@ -1,0 +1,99 @@
+import type { GraphQLSchema } from 'graphql';
+import type { Data } from '../execution/data.ts';
+import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { containedEntities } from './contained-entities.ts';
+import { createEntityTypes } from './entity-types.ts';
+import type { EntityTypes } from './entity-types.ts';
+import { fetchFacts } from './fetch-facts.ts';
+import type { FetchFacts } from './fetch-facts.ts';
+import { containsTag, partlyTag, subgraphTag, typeTag } from './tags.ts';
+import { EVERYTHING } from './timeline.ts';
+
+/** An operation for a subgraph, with what was learned of it. */
+export interface KnownFetch extends Pick<FetchFacts, 'kind' | 'hash'> {
+  readonly subgraph: string;
+  /** Whether some answer was not for everybody: from then on each is kept for whom it was sent to. */
+  isPrivate: boolean;
+  /** Whether the last answer could be kept. */
+  keeps: boolean;
+  /** The tags of all its answers. */
+  readonly staticTags: readonly string[];
+  /** The tags of an answer, or of one entity, beside these. */
+  tagsOf(data: unknown, about: { representation: Data | null; variables: Data; isPublic: boolean }): string[];
+  /** What is not valid any more when a mutation has brought this; null where its outcome is not known. */
+  changedBy(data: unknown): string[];
+}
+
+export interface KnownFetches {
+  /** Null where its answers cannot be kept. */
+  of(operation: SubgraphOperation): KnownFetch | null;
+  entities: EntityTypes;
+}
+
+type Types = Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs'>;
+
+/** What is known of the operations that the plans of a supergraph have for its subgraphs. */
+export function createKnownFetches(supergraph: Types): KnownFetches {
+  const entities = createEntityTypes(supergraph);
+  // Operations are made once per plan.
+  const known = new WeakMap<SubgraphOperation, KnownFetch | null>();
+  return {
+    entities,
+    of(operation) {
+      let fetch = known.get(operation);
+      if (fetch === undefined) {
+        const facts = fetchFacts(operation, supergraph.schema);
+        fetch = facts === null ? null : knownFetch(operation, facts, { ...supergraph, entities });
+        known.set(operation, fetch);
+      }
+      return fetch;
+    },
+  };
+}
+
+function knownFetch(
+  { subgraph }: SubgraphOperation,
+  facts: FetchFacts,
+  supergraph: Omit<Types, 'schema'> & { entities: EntityTypes; schema: GraphQLSchema },
+): KnownFetch {
+  const { entities, subgraphs } = supergraph;
+  const { kind, hash, types, containing } = facts;
+
+  return {
+    kind,
+    hash,
+    subgraph,
+    isPrivate: false,
+    keeps: false,
+    staticTags: [EVERYTHING, subgraphTag(subgraph), ...types.map((type) => typeTag(subgraph, type))],
+    tagsOf(data, { representation, isPublic }) {
+      const tags = new Set<string>();
+      if (representation !== null) {
+        const type = String(representation['__typename']);
+        const { tags: represented, isWhole } = entities.represented(representation);
+        tags.add(typeTag(subgraph, type));
+        for (const tag of represented) tags.add(tag);
+        if (!isWhole) tags.add(partlyTag(type));
+      }
+      const { identified, partly, unknown } = containedEntities(containing, data, supergraph);
+      for (const tag of identified.keys()) tags.add(tag);
+      for (const type of [...partly, ...unknown]) tags.add(partlyTag(type));
+      // What one principal changes, others see in what all of them see.
+      if (isPublic) for (const type of types) tags.add(containsTag(type));
+      return [...tags];
+    },
+    changedBy(data) {
+      const tags = new Set<string>();
+      for (const type of types) for (const each of entities.related(type)) tags.add(containsTag(each));
+      const { identified, unknown } = containedEntities(containing, data, supergraph);
+      for (const { type, key } of identified.values()) {
+        for (const each of entities.related(type)) tags.add(entities.tag(each, key)).add(partlyTag(each));
+      }
+      for (const type of unknown) {
+        for (const each of entities.related(type)) for (const { name } of subgraphs) tags.add(typeTag(name, each));
+      }
+      return [...tags];
+    },
+  };
+}

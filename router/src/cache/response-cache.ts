@@ -1,0 +1,144 @@
+import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
+import type { Logger } from '@timbre/platform/logger';
+import { OperationTypeNode } from 'graphql';
+import type { Registry } from 'prom-client';
+import type { Principal } from '../auth/principal.ts';
+import type { CallContext, SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { createCallers } from './callers.ts';
+import type { CacheView, Fetched } from './cache-view.ts';
+import { createEntries } from './entries.ts';
+import { createFetchCache } from './fetch-cache.ts';
+import type { KeepingRules } from './keeping.ts';
+import { MAX_KEPT_MS } from './keeping.ts';
+import { createKnownFetches } from './known-fetch.ts';
+import { createCacheMetrics } from './lookup-metrics.ts';
+import { createSharedEntries } from './shared-entries.ts';
+import { createTimeline } from './timeline.ts';
+import type { Standpoint } from './timeline.ts';
+
+export interface ResponseCacheOptions {
+  /** What the process keeps at most; default 64 MiB. */
+  maxBytes?: number;
+  /** What routers share. Without one, a router knows of no mutations but its own. Not closed with the router. */
+  store?: VersionedStore;
+  /** For all subgraphs; each is kept as it says in `Cache-Control`, and nothing else is, by default. */
+  all?: SubgraphCaching;
+  /** By the subgraph's name. */
+  subgraphs?: Readonly<Record<string, SubgraphCaching>>;
+}
+
+export interface SubgraphCaching {
+  enabled?: boolean;
+  /** How long what is kept of whose answers no age is said; default: it is not. What is said to be private or nothing is private. */
+  ttlSeconds?: number;
+}
+
+/** Keeps what subgraphs answer, and gives it again. */
+export interface ResponseCache {
+  /** With what is known of a supergraph. */
+  on(supergraph: Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs'>): SupergraphCache;
+}
+
+/** Asks a subgraph. `isDetached`: also when the client has left. @throws SubgraphFailure */
+export type Ask = (request: SubgraphRequest, isDetached?: boolean) => Promise<SubgraphResponse>;
+
+export interface SupergraphCache {
+  /** How the cache stands between one operation and the subgraphs. */
+  open(operation: OperationTypeNode, caller: Caller, ask: Ask): Ask;
+}
+
+export interface Caller {
+  principal: Principal;
+  /** What subgraphs are sent of the client's headers. */
+  headers: CallContext['headers'];
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Markers outlast what they are about by more than any clock is off. */
+const MARKER_TTL_MS = MAX_KEPT_MS + 5 * 60 * 1000;
+
+export function createResponseCache(
+  options: ResponseCacheOptions,
+  { log, registry }: { log: Logger; registry: Registry },
+): ResponseCache {
+  const { maxBytes = DEFAULT_MAX_BYTES, store = null } = options;
+  const metrics = createCacheMetrics(registry);
+  const entries = createEntries({ maxBytes, onEvicted: metrics.evicted });
+  metrics.watch(entries);
+  const timeline = createTimeline({ store, markerTtlMs: MARKER_TTL_MS, announce: () => undefined, log });
+  const rulesOf = createRules(options);
+  const callers = createCallers();
+  const fetches = createFetchCache({
+    timeline,
+    entries,
+    shared: store === null ? null : createSharedEntries(store, timeline),
+    rulesOf,
+    metricsOf: metrics.of,
+  });
+
+  return {
+    on(supergraph) {
+      const known = createKnownFetches(supergraph);
+
+      function query({ principal, headers }: Caller, call: Ask): Ask {
+        const { owner, name } = callers.of(principal);
+        let standpoint: Standpoint | null | Promise<Standpoint | null> | undefined;
+        const view: CacheView = {
+          owner,
+          headers: callers.headersKey(headers),
+          standpoint: () => (standpoint ??= timeline.standpoint(name)),
+          call,
+          note: (_fetched: Fetched) => undefined,
+        };
+        return (request) => {
+          const { operation } = request;
+          const fetch = rulesOf(operation.subgraph).enabled ? known.of(operation) : null;
+          return fetch === null ? call(request) : fetches.fetch(fetch, request, view);
+        };
+      }
+
+      function mutation({ principal }: Caller, call: Ask): Ask {
+        const { name } = callers.of(principal);
+        return async (request) => {
+          const { operation } = request;
+          if (operation.kind !== 'mutation') return call(request);
+          let changed = known.of(operation)?.changedBy(null) ?? [];
+          timeline.mutationBegins(name);
+          try {
+            const response = await call(request);
+            changed = known.of(operation)?.changedBy(response.data) ?? changed;
+            return response;
+          } finally {
+            // Whatever the outcome: what failed may have changed something before.
+            await timeline.mutationEnded(name, changed);
+          }
+        };
+      }
+
+      return {
+        open(operation, caller, call) {
+          if (operation === OperationTypeNode.QUERY) return query(caller, call);
+          // What follows an event is about what has changed: it is asked for.
+          return operation === OperationTypeNode.MUTATION ? mutation(caller, call) : call;
+        },
+      };
+    },
+  };
+}
+
+function createRules({ all, subgraphs = {} }: ResponseCacheOptions): (subgraph: string) => KeepingRules {
+  const rules = new Map<string, KeepingRules>();
+  return (subgraph) => {
+    let known = rules.get(subgraph);
+    if (known === undefined) {
+      const own = Object.hasOwn(subgraphs, subgraph) ? subgraphs[subgraph] : undefined;
+      known = {
+        enabled: own?.enabled ?? all?.enabled ?? true,
+        ttlSeconds: own?.ttlSeconds ?? all?.ttlSeconds ?? null,
+      };
+      rules.set(subgraph, known);
+    }
+    return known;
+  };
+}

@@ -1,0 +1,199 @@
+import type { StoredValues, VersionedStore } from '@timbre/platform/cache/versioned-store';
+import type { Logger } from '@timbre/platform/logger';
+import { createInvalidations } from './invalidations.ts';
+import type { Invalidations } from './invalidations.ts';
+
+/** Where an operation of a principal stands among the changes. */
+export interface Standpoint {
+  /** What is asked for from now on includes every change up to here. */
+  asOf: number;
+  /** What is older lacks a mutation that the principal may know of. */
+  since: number;
+  /** Of another reign, everything is lost. */
+  reign: number;
+}
+
+/**
+ * The order of changes, so that nothing is sent that is older than a change which its receiver knows of. Without a
+ * store it is the order in this process; with one, in all that share it.
+ */
+export interface Timeline {
+  readonly invalidations: Invalidations;
+  readonly reign: number;
+  /** Null where it is not known: then nothing can be taken from the cache, or put into it. */
+  standpoint(principal: string): Standpoint | Promise<Standpoint | null>;
+  /** To be called before a mutation is sent. */
+  mutationBegins(principal: string): void;
+  /** To be called when a mutation has ended, however; its outcome is to be told after this has resolved. */
+  mutationEnded(principal: string, tags: readonly string[]): Promise<void>;
+  /** Something has changed. `once`: a name for the change, where others who share the store hear of it, too. */
+  invalidate(tags: readonly string[], once?: string): Promise<void>;
+  /** Some changes may not have been heard of. */
+  gap(): void;
+}
+
+export interface TimelineOptions {
+  store: VersionedStore | null;
+  /** How long anything is kept that could be older than a change. */
+  markerTtlMs: number;
+  /** Tells others in this order of what has changed here. */
+  announce: (change: Change) => void;
+  log: Logger;
+}
+
+/** `sequence` is null where those who are told do not count the same. */
+export interface Change {
+  tags: readonly string[];
+  sequence: number | null;
+}
+
+export function createTimeline(options: TimelineOptions): Timeline & { heard(change: Change): void } {
+  return options.store === null ? localTimeline(options) : sharedTimeline(options, options.store);
+}
+
+/** More principals with mutations are not told apart. */
+const MAX_PRINCIPALS = 100_000;
+
+function localTimeline({ announce }: TimelineOptions): Timeline & { heard(change: Change): void } {
+  const invalidations = createInvalidations();
+  const seen = new Map<string, number>();
+  let seenByAll = 0;
+  let sequence = 0;
+
+  const invalidate = (tags: readonly string[]) => {
+    sequence += 1;
+    invalidations.add(tags, sequence);
+  };
+
+  return {
+    invalidations,
+    reign: 0,
+    standpoint: (principal) => ({ asOf: sequence, since: seen.get(principal) ?? seenByAll, reign: 0 }),
+    mutationBegins: () => undefined,
+    async mutationEnded(principal, tags) {
+      invalidate(tags);
+      if (seen.size >= MAX_PRINCIPALS) {
+        seen.clear();
+        seenByAll = sequence;
+      }
+      seen.set(principal, sequence);
+      announce({ tags, sequence: null });
+    },
+    async invalidate(tags, once) {
+      invalidate(tags);
+      if (once === undefined) announce({ tags, sequence: null });
+    },
+    heard: ({ tags }) => invalidate(tags),
+    gap() {
+      sequence += 1;
+      invalidations.addAll(sequence);
+    },
+  };
+}
+
+/** More that could not be told to the store is everything. */
+const MAX_UNTOLD = 5_000;
+const RETRY_MS = 1_000;
+/** A tag of everything that is kept. */
+export const EVERYTHING = 'all';
+
+/** The markers of the store. */
+export const markerOf = (tag: string) => `inv:${tag}`;
+const seenBy = (principal: string) => `seen:${principal}`;
+
+function sharedTimeline(
+  { markerTtlMs: ttlMs, announce, log }: TimelineOptions,
+  store: VersionedStore,
+): Timeline & { heard(change: Change): void } {
+  const invalidations = createInvalidations();
+  /** What the store was to know and may not. */
+  const untold = { principals: new Set<string>(), tags: new Set<string>() };
+  let epoch: string | null = null;
+  let reign = 0;
+  let latest = 0;
+  let retry: NodeJS.Timeout | null = null;
+
+  function note({ sequence, epoch: current }: StoredValues): void {
+    latest = Math.max(latest, sequence);
+    if (epoch !== null && epoch !== current) {
+      log.warn('the shared cache has lost its markers: everything is forgotten');
+      reign += 1;
+    }
+    epoch = current;
+  }
+
+  /** Of what was asked for here before now, all is as of `latest` at most. */
+  function invalidateHere(tags: readonly string[] | null, sequence: number): void {
+    if (tags === null) invalidations.addAll(sequence);
+    else invalidations.add(tags, sequence);
+  }
+
+  /** Invalidates at once what is known here, then, as of the store's sequence, what others have made. */
+  async function advance(
+    principals: readonly string[],
+    tags: readonly string[] | null,
+    once?: string,
+  ): Promise<number | null> {
+    invalidateHere(tags, latest + 1);
+    const markers = [...principals.map(seenBy), ...(tags ?? []).map(markerOf)];
+    const sequence = await store.mark(markers, { ttlMs, ...(once === undefined ? {} : { once }) });
+    if (sequence !== null) {
+      invalidateHere(tags, sequence);
+      return sequence;
+    }
+    for (const principal of principals) untold.principals.add(principal);
+    for (const tag of tags ?? [EVERYTHING]) untold.tags.add(tag);
+    if (untold.tags.size > MAX_UNTOLD) {
+      untold.tags.clear();
+      untold.tags.add(EVERYTHING);
+    }
+    retry ??= setTimeout(() => void tell(), RETRY_MS).unref();
+    return null;
+  }
+
+  async function tell(): Promise<void> {
+    clearTimeout(retry ?? undefined);
+    retry = null;
+    const principals = [...untold.principals];
+    const tags = [...untold.tags];
+    if (principals.length === 0 && tags.length === 0) return;
+    untold.tags.clear();
+    const told = await advance(principals, tags);
+    if (told !== null) for (const principal of principals) untold.principals.delete(principal);
+  }
+
+  store.onBack(() => {
+    void advance([], null).then(tell);
+  });
+
+  return {
+    invalidations,
+    get reign() {
+      return reign;
+    },
+    async standpoint(principal) {
+      if (untold.principals.has(principal)) return null;
+      const stored = await store.read([seenBy(principal)]);
+      if (stored === null) return null;
+      note(stored);
+      return { asOf: stored.sequence, since: Number(stored.values[0] ?? 0), reign };
+    },
+    mutationBegins(principal) {
+      // If the end of it cannot be told, what is older than its beginning is known to be old.
+      void store.mark([seenBy(principal)], { ttlMs });
+    },
+    async mutationEnded(principal, tags) {
+      untold.principals.add(principal);
+      const sequence = await advance([principal], tags);
+      if (sequence === null) return;
+      untold.principals.delete(principal);
+      announce({ tags, sequence });
+    },
+    async invalidate(tags, once) {
+      const sequence = await advance([], tags, once);
+      if (sequence !== null && once === undefined) announce({ tags, sequence });
+    },
+    heard: ({ tags, sequence }) => invalidateHere(tags, sequence ?? latest + 1),
+    gap: () => void advance([], null),
+  };
+}
