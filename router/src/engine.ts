@@ -42,10 +42,10 @@ export interface Session {
 export interface Engine {
   /** @throws OperationRefused */
   prepare(request: OperationRequest, session: Session): Promise<PreparedOperation>;
-  /** A query or a mutation. Never rejects. */
+  /** A query or a mutation. @throws OperationRefused where a policy refuses it; else it never rejects */
   execute(prepared: PreparedOperation, session: Session): Promise<ExecutionOutcome>;
   /** A subscription; an outcome where there is nothing to subscribe to because all of it is forbidden. */
-  subscribe(prepared: PreparedOperation, session: Session): OutcomeStream | Promise<ExecutionOutcome>;
+  subscribe(prepared: PreparedOperation, session: Session): OutcomeStream | Promise<OutcomeStream | ExecutionOutcome>;
   close(): Promise<void>;
 }
 

@@ -13,7 +13,8 @@ import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
 import { createResponseCache } from './cache/response-cache.ts';
 import type { ResponseCache, ResponseCacheOptions } from './cache/response-cache.ts';
-import { createCosting } from './demand/costing.ts';
+import { createDemand } from './demand/demand.ts';
+import type { Demand } from './demand/demand.ts';
 import type { DemandOptions } from './demand/demand-options.ts';
 import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
@@ -175,8 +176,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
   const { responseCache = null } = options;
   const cache = responseCache === null ? null : createResponseCache(responseCache, { log, registry });
+  const demand = demandOf(options, registry);
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache }),
+    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache, demand }),
     hot,
     log,
     metrics,
@@ -186,6 +188,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   if (options.tracing) policies.push(traceOperations(options.tracing));
   const documents = documentsOf(options);
   if (documents !== null) policies.push(documents.policy);
+  if (demand !== null) policies.push(demand.policy);
   const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
   const http = createHttpHandler({
     engine: guarded,
@@ -229,6 +232,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     async close() {
       kept?.stop();
       await engine.close();
+      await demand?.close();
     },
   };
 }
@@ -250,24 +254,29 @@ function csrfHeadersOf({ csrfPrevention = false }: RouterOptions): readonly stri
   return csrfPrevention.headers.map((name) => name.toLowerCase());
 }
 
+function demandOf({ demand = null }: RouterOptions, registry: Registry): Demand | null {
+  return demand === null ? null : createDemand(demand, registry);
+}
+
 interface GenerationContext {
   options: RouterOptions;
   connections: Connections;
   metrics: RouterMetrics;
   heldPolicies: HeldPolicies;
   cache: ResponseCache | null;
+  demand: Demand | null;
 }
 
 async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
-  const { options, connections, metrics, heldPolicies, cache } = context;
-  const { log, demand = null, planCache, authorization = {} } = options;
+  const { options, connections, metrics, heldPolicies, cache, demand } = context;
+  const { log, planCache, authorization = {} } = options;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
   try {
     const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
     const prepare = createPrepare(supergraph, {
       limits: limitsOf(options),
-      costing: demand === null ? null : createCosting(supergraph, demand),
+      costing: demand?.costingOf(supergraph) ?? null,
       mayIntrospect: mayIntrospectOf(options),
       authorization,
       heldPolicies,

@@ -25,6 +25,15 @@ const byPlan = <T extends z.ZodType>(value: T) =>
 const demand = z.strictObject({
   mode: z.enum(['measure', 'enforce']).describe('measure refuses nothing'),
   maximum: byPlan(positive).describe('the most points that an operation may be estimated to cost').exactOptional(),
+  budget: byPlan(
+    z.strictObject({
+      limit: positive.describe('points that are there at most'),
+      restoreRate: z.number().positive().describe('points that come back in a second'),
+    }),
+  )
+    .describe('what operations are paid from, a bucket for each user or address')
+    .exactOptional(),
+  tell: z.boolean().describe('clients are told in extensions.cost').exactOptional(),
   listSize: count.describe('what a list counts about which nothing is said').exactOptional(),
 });
 

@@ -1,5 +1,6 @@
 import { isAuthenticated } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Allowance } from './budgets.ts';
 
 /** Something that depends on the plan of who asks. */
 export interface ByPlan<T> {
@@ -23,8 +24,17 @@ export interface DemandOptions {
   mode: 'measure' | 'enforce';
   /** The most points that an operation may be estimated to cost; absent: any. */
   maximum?: ByPlan<number> | undefined;
+  /** The bucket of points that operations are paid from; absent: none. */
+  budget?: ByPlan<Allowance> | undefined;
+  /** Whether clients are told in `extensions.cost`; default false. */
+  tell?: boolean | undefined;
   /** What a list counts about which the supergraph says nothing; default 10. */
   listSize?: number | undefined;
+}
+
+/** The plans about which something is said. */
+export function plansOf({ maximum, budget }: DemandOptions): string[] {
+  return [...new Set([maximum, budget].flatMap((byPlan) => Object.keys(byPlan?.plans ?? {})))];
 }
 
 const DEFAULT_LIST_SIZE = 10;

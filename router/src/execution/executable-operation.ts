@@ -10,6 +10,7 @@ import type {
 import type { ErrorPlacement } from '../auth/authorization.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
 import { conditionOf, conditionVariables, createByConditions, isIncluded } from '../operations/by-conditions.ts';
+import type { OperationCosts } from '../demand/operation-costs.ts';
 import { asksFor } from './asks-for.ts';
 import type { CompiledPlan, FetchStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
@@ -31,6 +32,8 @@ export interface ExecutableOperation {
   hides: (step: FetchStep) => boolean;
   /** What introspection puts among what is fetched; null where the operation asks for none. */
   introspect: ((variables: Variables) => Data) | null;
+  /** Null where costs are not counted. */
+  costs: OperationCosts | null;
 }
 
 export interface ExecutableOptions {
@@ -48,19 +51,20 @@ export interface ExecutableOptions {
   sourceOf: (field: FieldNode) => string;
   /** The clients' labels of deferred fragments, by the plan's. */
   deferLabels: ReadonlyMap<string, string | undefined>;
+  costs: OperationCosts | null;
 }
 
 type Variables = Readonly<Record<string, unknown>>;
 
 export function makeExecutable(options: ExecutableOptions): ExecutableOperation {
-  const { plan } = options;
-  const { operation, fragments } = options;
+  const { plan, operation, fragments, costs } = options;
   const conditions = conditionVariables([operation, ...fragments.values()], ['skip', 'include', 'defer']);
 
   return {
     plan,
     placement: options.placement,
     hides: options.hides,
+    costs,
     asksFor: (path) => asksFor(options, path),
     introspect: introspection(options),
     shapeFor: createByConditions(conditions, (coerced) => shapeOf(options, coerced)),
@@ -87,6 +91,7 @@ function shapeOf(options: ExecutableOptions, coerced: Variables): ObjectShape {
   addLabels(options.plan.step);
   return compileShape({
     ...options,
+    costs: options.costs?.shapes ?? null,
     isIncluded: (selection) => isIncluded(selection, coerced),
     deferLabelOf(fragment) {
       const planLabel = planLabelOf(fragment, coerced);

@@ -1,4 +1,6 @@
 import type { GraphQLError } from 'graphql';
+import { costOfFields } from '../demand/actual-cost.ts';
+import type { ActualCost } from '../demand/operation-costs.ts';
 import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import { clientErrors } from './client-errors.ts';
 import type { FetchError } from './client-errors.ts';
@@ -32,6 +34,8 @@ export interface ExecutionOutcome {
   extensions?: Readonly<Record<string, unknown>>;
   /** Of the response over HTTP. */
   headers?: Readonly<Record<string, string>>;
+  /** What it cost, where that is counted; it grows while deferred parts are made. Clients are not sent it. */
+  cost?: ActualCost;
 }
 
 /** Executes a query or a mutation. A subgraph that is down nulls its fields, with an error at each, and nothing else. */
@@ -72,14 +76,22 @@ function startRun(
 ): PlanRun {
   const errors: FetchError[] = [];
   const unanswered = new WeakSet<Data>();
-  const { asksFor, placement, hides } = executable;
+  const { asksFor, placement, hides, costs } = executable;
   const told = { errors, asksFor, placement, hides };
-  return { ...told, data, unanswered, variables, coerced: coercedVariables, call, onDefer, onFetched };
+  const cost = costs === null ? null : costs.start();
+  return { ...told, data, unanswered, variables, coerced: coercedVariables, call, cost, onDefer, onFetched };
 }
 
 function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
   const completion = startCompletion();
   const data = completeObject(shape, run.data, completion);
-  if (run.errors.length === 0 && completion.errors.length === 0) return { data };
-  return { data, ...clientErrors(shape, run, completion.errors) };
+  const outcome: ExecutionOutcome =
+    run.errors.length === 0 && completion.errors.length === 0
+      ? { data }
+      : { data, ...clientErrors(shape, run, completion.errors) };
+  if (run.cost !== null) {
+    run.cost.total += costOfFields(shape, run.data, run.coerced);
+    outcome.cost = run.cost;
+  }
+  return outcome;
 }

@@ -26,6 +26,7 @@ import type {
 } from 'graphql';
 import { compositeType, fieldOf } from '../auth/filter-operation.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
+import type { FieldCost, ShapeCosts } from '../demand/actual-cost.ts';
 import { leafSerializer } from './serialize-leaf.ts';
 import type { SerializeLeaf } from './serialize-leaf.ts';
 
@@ -52,6 +53,8 @@ export interface FieldShape {
   reported: boolean;
   /** The value itself, for `__typename`. */
   constant: string | null;
+  /** Null where it costs nothing, whatever is there. */
+  cost: FieldCost | null;
 }
 
 /** What is delivered later: a fragment with `@defer`. */
@@ -75,6 +78,10 @@ export interface ObjectShape {
 export interface FieldsShape {
   fields: readonly FieldShape[];
   deferred: readonly DeferredShape[];
+  /** Those of the fields that cost something. */
+  costly: readonly FieldShape[];
+  /** What such an object costs by itself, where its field says nothing. */
+  weight: number;
 }
 
 export interface ShapeOptions {
@@ -92,6 +99,8 @@ export interface ShapeOptions {
   deferLabelOf: (
     fragment: InlineFragmentNode | FragmentSpreadNode,
   ) => { planLabel: string; label: string | undefined } | null;
+  /** Null where costs are not counted. */
+  costs: ShapeCosts | null;
 }
 
 /** A selection set, and whether the field that it belongs to was itself taken out. */
@@ -171,8 +180,11 @@ export function compileShape(options: ShapeOptions): ObjectShape {
   ): FieldsShape => {
     const seen = { allowed: new Set<SelectionSetNode>(), denied: new Set<SelectionSetNode>() };
     const collection = collect(type, selections, { fields: new Map(), deferred: new Map(), seen });
+    const fields = [...collection.fields].flatMap(([name, collected]) => compileField(type, name, collected) ?? []);
     return {
-      fields: [...collection.fields].flatMap(([name, collected]) => compileField(type, name, collected) ?? []),
+      fields,
+      costly: fields.filter(({ cost }) => cost !== null),
+      weight: options.costs?.ofType(type) ?? 0,
       deferred: [...collection.deferred].map(([planLabel, { label, sets }]) => {
         return { planLabel, label, object: compileObject(type, sets) };
       }),
@@ -189,11 +201,18 @@ export function compileShape(options: ShapeOptions): ObjectShape {
     const common = { name, denied, reported, coordinate: `${type.name}.${fieldName}` };
     if (fieldName === '__typename') {
       const constant = isObjectType(type) ? type.name : null;
-      return { ...common, source: NOWHERE, value: { kind: 'any' }, nonNull: true, constant };
+      return { ...common, source: NOWHERE, value: { kind: 'any' }, nonNull: true, constant, cost: null };
     }
     if (fieldName === '__schema' || fieldName === '__type') {
       const source = introspectionSource(name);
-      return { ...common, source, value: { kind: 'any' }, nonNull: fieldName === '__schema', constant: null };
+      return {
+        ...common,
+        source,
+        value: { kind: 'any' },
+        nonNull: fieldName === '__schema',
+        constant: null,
+        cost: null,
+      };
     }
     const field: GraphQLField<unknown, unknown> | undefined = fieldOf(type, fieldName);
     if (field === undefined) return null;
@@ -203,6 +222,7 @@ export function compileShape(options: ShapeOptions): ObjectShape {
       value: compileValue(field.type, inner),
       nonNull: isNonNullType(field.type),
       constant: null,
+      cost: denied ? null : (options.costs?.ofField(type, field, node) ?? null),
     };
   };
 

@@ -1,4 +1,5 @@
 import type { ErrorPlacement } from '../auth/authorization.ts';
+import type { ActualCost } from '../demand/operation-costs.ts';
 import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { FetchError } from './client-errors.ts';
 import type { DeferStep, FetchStep, PlanStep } from './compile-plan.ts';
@@ -25,6 +26,8 @@ export interface PlanRun {
   coerced: Readonly<Record<string, unknown>>;
   /** @throws SubgraphFailure */
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
+  /** Null where costs are not counted. */
+  cost: ActualCost | null;
   /** Told of every step that has parts to be delivered later, when what comes before them begins. */
   onDefer: (step: DeferStep) => void;
   /** Told of every fetch with an id when it has ended, well or not, or a condition has left it out. */

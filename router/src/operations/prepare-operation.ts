@@ -171,7 +171,9 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const reported = dryRun ? recipe.unauthorized : NOTHING;
     const hides = dryRun ? () => false : createHides({ schema, access });
     const authorized = { denied, reported, hides, placement };
-    recipe.executable ??= makeExecutable({ schema, operation, fragments, plan, sourceOf, deferLabels, ...authorized });
+    const costs = costing?.costsOf(operation) ?? null;
+    const compiled = { schema, operation, fragments, plan, sourceOf, deferLabels, costs };
+    recipe.executable ??= makeExecutable({ ...compiled, ...authorized });
     return recipe.executable;
   }
 

@@ -1,0 +1,251 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { startTestGraph } from '../testing/test-graph.ts';
+import type { TestGraph } from '../testing/test-graph.ts';
+import { createTestIssuer } from '../testing/test-issuer.ts';
+import type { TestIssuer } from '../testing/test-issuer.ts';
+import { codesOf, collect, startTestRouter } from '../testing/test-router.ts';
+import type { Answer, TestRouter } from '../testing/test-router.ts';
+import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
+import type { DemandOptions } from './demand-options.ts';
+
+let graph: TestGraph;
+let issuer: TestIssuer;
+const routers: TestRouter[] = [];
+
+beforeAll(async () => {
+  graph = await startTestGraph();
+  issuer = await createTestIssuer();
+});
+
+afterEach(async () => {
+  for (const router of routers.splice(0)) await router.close();
+});
+
+afterAll(() => graph.close());
+
+/** Next to nothing comes back while a test looks. */
+const SLOW = 0.001;
+
+async function routerWith(demand: Partial<DemandOptions>): Promise<TestRouter> {
+  const router = await startTestRouter(graph, { issuer, demand: { mode: 'enforce', tell: true, ...demand } });
+  routers.push(router);
+  return router;
+}
+
+const bodySchema = z.object({ extensions: z.object({ cost: z.record(z.string(), z.unknown()) }) });
+const costIn = ({ text }: Answer) => bodySchema.parse(JSON.parse(text)).extensions.cost;
+
+const budget = (limit: number, restoreRate = SLOW) => ({ default: { limit, restoreRate } });
+
+describe('the actual cost', () => {
+  test.each([
+    ['of what was there, not of what could have been', '{ search { __typename } }', 10, 2],
+    ['of a list of objects in a list', '{ people(first: 2) { voices(first: 3) { id } } }', 8, 8],
+    ['of entities from two subgraphs', '{ people { voices { owner { id } } } }', 15, 15],
+    ['of what is null', '{ person(id: "gone") { id } }', 1, 0],
+    ['of a field with a weight', '{ costly }', 400, 400],
+    ['of a field that failed, null, nothing', '{ fails }', 0, 0],
+    ['of what introspection says', '{ __schema { queryType { name } } }', 0, 0],
+    ['of what a caller may not see, nothing', '{ me { id } person(id: "p1") { id } }', 1, 1],
+  ])('%s', async (_name, query, estimated, actual) => {
+    const router = await routerWith({ budget: budget(1000) });
+    const available = 1000 - actual;
+    expect(costIn(await router.query(query))).toEqual({
+      estimated,
+      actual,
+      budget: { limit: 1000, available, restoreRate: SLOW },
+    });
+  });
+
+  test('of a mutation is ten more', async () => {
+    const router = await routerWith({ budget: budget(1000) });
+    const token = await issuer.sign();
+    expect(costIn(await router.query('mutation { rename(name: "x") { id } }', { token }))).toMatchObject({
+      estimated: 11,
+      actual: 11,
+    });
+  });
+
+  test('of what a subgraph that is away did not answer is nothing, and is given back', async () => {
+    const router = await routerWith({ budget: budget(100) });
+    await graph.voices.stop();
+    const answer = await router.query('{ person(id: "p1") { voices(first: 20) { id } } }');
+    await graph.voices.start();
+    expect(codesOf(answer)).toEqual(['SUBGRAPH_UNAVAILABLE']);
+    expect(costIn(answer)).toMatchObject({ estimated: 21, actual: 1, budget: { available: 99 } });
+  });
+
+  test('is told without a budget, too', async () => {
+    const router = await routerWith({});
+    const answer = await router.query('{ search { __typename } }');
+    expect(costIn(answer)).toEqual({ estimated: 10, actual: 2 });
+    expect(answer.headers.get('ratelimit')).toBeNull();
+  });
+
+  test('is not told where nobody asked for that', async () => {
+    const router = await routerWith({ tell: false, budget: budget(100) });
+    const answer = await router.query('{ people { id } }');
+    expect(JSON.parse(answer.text)).not.toHaveProperty('extensions');
+    expect(answer.headers.get('ratelimit')).toBe('"cost";r=97;t=1');
+  });
+
+  test('of deferred parts is told with the last of them', async () => {
+    const router = await routerWith({ budget: budget(100) });
+    const query = '{ people(first: 2) { id ... @defer { voices(first: 3) { id } } } }';
+    const { events: parts } = await collect(router.wsClient(), { query });
+    expect(parts.at(0)).toMatchObject({
+      hasNext: true,
+      extensions: { cost: { estimated: 8, budget: { available: 92 } } },
+    });
+    expect(parts.at(0)).not.toHaveProperty('extensions.cost.actual');
+    expect(parts.at(-1)).toMatchObject({ hasNext: false, extensions: { cost: { estimated: 8, actual: 8 } } });
+    const next = costIn(await router.query('{ person(id: "p1") { id } }'));
+    expect(next).toMatchObject({ budget: { available: 91 } });
+  });
+});
+
+describe('a bucket', () => {
+  const FIVE = '{ people(first: 5) { id } }';
+
+  test('pays until it is empty, and then says when to come again', async () => {
+    const router = await routerWith({ budget: budget(12, 2) });
+    const first = await router.query(FIVE);
+    expect(first.headers.get('ratelimit-policy')).toBe('"cost";q=12;w=6;qu="points"');
+    expect(first.headers.get('ratelimit')).toMatch(/^"cost";r=7;t=1$/);
+    await router.query(FIVE);
+    const refused = await router.query(FIVE);
+    expect(refused.status).toBe(429);
+    expect(refused.data).toBeUndefined();
+    expect(codesOf(refused)).toEqual(['THROTTLED']);
+    expect(refused.headers.get('retry-after')).toBe('2');
+    expect(refused.headers.get('ratelimit')).toBe('"cost";r=2;t=2');
+    expect(refused.errors[0]?.extensions?.['details']).toMatchObject({
+      cost: 5,
+      available: 2,
+      limit: 12,
+      restoreRate: 2,
+    });
+    expect(costIn(refused)).toEqual({ estimated: 5, budget: { limit: 12, available: 2, restoreRate: 2 } });
+    expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'throttled' })).toBe(1);
+  });
+
+  test('says that waiting does not help where it can never hold so much', async () => {
+    const router = await routerWith({ budget: budget(4) });
+    const refused = await router.query(FIVE);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBeNull();
+    expect(refused.errors[0]).toMatchObject({
+      message: 'It needs 5 points, and the budget never holds more than 4: ask for less.',
+      extensions: { details: { retryAfterMs: null } },
+    });
+  });
+
+  test('pays for exactly so many at once as it can', async () => {
+    const router = await routerWith({ budget: budget(50) });
+    const answers = await Promise.all(Array.from({ length: 100 }, () => router.query(FIVE)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(10);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(90);
+  });
+
+  test('calls no subgraph for what it does not pay', async () => {
+    const router = await routerWith({ budget: budget(15) });
+    const token = await issuer.sign();
+    await router.query('mutation { rename(name: "paid") { id } }', { token });
+    await router.query('mutation { rename(name: "unpaid") { id } }', { token });
+    expect(graph.calls).toContain('rename paid');
+    expect(graph.calls).not.toContain('rename unpaid');
+  });
+
+  test('is one for all tokens of a user, and another for everybody else', async () => {
+    const router = await routerWith({ budget: budget(8) });
+    const [one, same, other] = [
+      await issuer.sign({ sub: 'auth0|one' }),
+      await issuer.sign({ sub: 'auth0|one', scope: 'profile:read' }),
+      await issuer.sign({ sub: 'auth0|other' }),
+    ];
+    expect((await router.query(FIVE, { token: one })).status).toBe(200);
+    expect((await router.query(FIVE, { token: same })).status).toBe(429);
+    expect((await router.query(FIVE, { token: other })).status).toBe(200);
+    expect((await router.query(FIVE)).status).toBe(200);
+    expect((await router.query(FIVE)).status).toBe(429);
+  });
+
+  test('is as large as the plan says, and so is the most that an operation may cost', async () => {
+    const allowed = (limit: number) => ({ limit, restoreRate: SLOW });
+    const demand: DemandOptions = {
+      mode: 'enforce',
+      budget: { default: allowed(6), anonymous: allowed(4), plans: { pro: allowed(10) } },
+      maximum: { default: 5, anonymous: 3, plans: { pro: 9 } },
+    };
+    const router = await startTestRouter(graph, {
+      demand,
+      authenticate: async (plan) =>
+        plan === undefined
+          ? ANONYMOUS_PRINCIPAL
+          : { ...ANONYMOUS_PRINCIPAL, subject: `of ${plan}`, userId: `of ${plan}`, plan },
+    });
+    routers.push(router);
+    const ask = async (points: number, plan?: string) => {
+      const headers = plan === undefined ? {} : { authorization: plan };
+      const answer = await router.query(`{ people(first: ${points}) { id } }`, { headers });
+      return codesOf(answer)[0] ?? answer.headers.get('ratelimit');
+    };
+    expect(await ask(4)).toBe('COST_ESTIMATED_TOO_EXPENSIVE');
+    expect(await ask(3)).toBe('"cost";r=1;t=1');
+    expect(await ask(6, 'free')).toBe('COST_ESTIMATED_TOO_EXPENSIVE');
+    expect(await ask(5, 'free')).toBe('"cost";r=1;t=1');
+    expect(await ask(5, 'toString')).toBe('"cost";r=1;t=1');
+    expect(await ask(9, 'pro')).toBe('"cost";r=1;t=1');
+    expect(await ask(2, 'pro')).toBe('THROTTLED');
+    expect(await router.metric('timbre_router_cost_estimated_points', { plan: 'free' })).toBe(0);
+    expect(await router.metric('timbre_router_cost_estimated_points', { plan: 'pro' })).toBeGreaterThan(0);
+  });
+
+  test('owes what an operation cost more than it could be expected to, and no more than it holds', async () => {
+    const router = await routerWith({ budget: budget(4), listSize: 1 });
+    const answer = await router.query(
+      '{ a: search { __typename } b: search { __typename } c: search { __typename } d: search { __typename } }',
+    );
+    expect(costIn(answer)).toMatchObject({ estimated: 4, actual: 8, budget: { available: -4 } });
+    expect((await router.query('{ search { __typename } }')).status).toBe(429);
+    expect((await router.query('{ __typename }')).status).toBe(200);
+  });
+
+  test('refuses nothing where costs are only measured', async () => {
+    const router = await routerWith({ mode: 'measure', budget: budget(4), maximum: { default: 1 } });
+    expect(costIn(await router.query(FIVE))).toMatchObject({ estimated: 5, budget: { available: -1 } });
+    expect((await router.query(FIVE)).status).toBe(200);
+    expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'throttled' })).toBe(2);
+    expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'too_expensive' })).toBe(2);
+    expect(await router.metric('timbre_router_cost_estimated_points', { plan: 'anonymous' })).toBeGreaterThan(0);
+  });
+});
+
+describe('a subscription', () => {
+  const TICKS = 'subscription { ticks(count: 5) { sequence person { name } } }';
+
+  test('pays at its start and for every event, and ends when it cannot', async () => {
+    const router = await routerWith({ budget: budget(7) });
+    const { events, failure } = await collect(router.wsClient(), { query: TICKS }, () => graph.tick());
+    expect(events.map(({ extensions }) => extensions)).toEqual([
+      { cost: { actual: 2, budget: { limit: 7, available: 3, restoreRate: SLOW } } },
+      { cost: { actual: 2, budget: { limit: 7, available: 1, restoreRate: SLOW } } },
+    ]);
+    expect(failure).toMatchObject([
+      {
+        message: expect.stringMatching(/^The subscription has ended. It needs 2 points and 1 are left/),
+        extensions: { code: 'THROTTLED', details: { cost: 2, available: 1 } },
+      },
+    ]);
+    await expect.poll(() => graph.openStreams()).toBe(0);
+  });
+
+  test('does not start without points', async () => {
+    const router = await routerWith({ budget: budget(1) });
+    const { events, failure } = await collect(router.wsClient(), { query: TICKS });
+    expect(events).toEqual([]);
+    expect(failure).toMatchObject([{ extensions: { code: 'THROTTLED' } }]);
+    expect(graph.openStreams()).toBe(0);
+  });
+});

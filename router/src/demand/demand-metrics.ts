@@ -1,0 +1,64 @@
+import { Counter, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { isAuthenticated } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
+
+/** What became of an operation; where costs are only measured, what would have become of it. */
+export type DemandOutcome = 'ok' | 'too_expensive' | 'throttled';
+
+/** Counts the costs of one plan's principals. */
+interface PlanMeters {
+  estimated: (points: number) => void;
+  actual: (points: number) => void;
+}
+
+export interface DemandMeters {
+  of(principal: Principal): PlanMeters;
+  outcome(outcome: DemandOutcome): void;
+}
+
+const BUCKETS = [0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
+
+/** @param plans what is counted apart; all other principals with a token are `other` */
+export function createDemandMeters(registry: Registry, plans: readonly string[]): DemandMeters {
+  const registers = [registry];
+  const estimated = new Histogram({
+    name: 'timbre_router_cost_estimated_points',
+    help: 'What operations could cost at most, by plan.',
+    labelNames: ['plan'] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  const actual = new Histogram({
+    name: 'timbre_router_cost_actual_points',
+    help: 'What operations and events have cost, by plan.',
+    labelNames: ['plan'] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  const outcomes = new Counter({
+    name: 'timbre_router_cost_outcomes_total',
+    help: 'Operations by what their cost led to, or would have led to where it is only measured.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const metersOf = (plan: string): PlanMeters => {
+    const [one, other] = [estimated.labels({ plan }), actual.labels({ plan })];
+    return { estimated: (points) => one.observe(points), actual: (points) => other.observe(points) };
+  };
+  const known = new Map(plans.map((plan) => [plan, metersOf(plan)]));
+  const anonymous = metersOf('anonymous');
+  const others = metersOf('other');
+  const counts = {
+    ok: outcomes.labels({ outcome: 'ok' }),
+    too_expensive: outcomes.labels({ outcome: 'too_expensive' }),
+    throttled: outcomes.labels({ outcome: 'throttled' }),
+  };
+  return {
+    of(principal) {
+      if (!isAuthenticated(principal)) return anonymous;
+      return principal.plan === null ? others : (known.get(principal.plan) ?? others);
+    },
+    outcome: (outcome) => counts[outcome].inc(),
+  };
+}
