@@ -6,6 +6,8 @@ import { codeOf } from '../error-code.ts';
 import type { ExecutionOutcome } from '../execution/execute-operation.ts';
 import type { OperationRequest, PreparedOperation } from '../operations/prepare-operation.ts';
 import { OperationRefused } from '../operations/refusal.ts';
+import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
+import { isAsyncIterable } from '../transports/observed-stream.ts';
 import { watchStream } from '../subscriptions/watch-stream.ts';
 
 /**
@@ -63,8 +65,13 @@ export function traceOperations(tracing: Tracing): Policy {
       },
       async execute(prepared, session) {
         const span = spans.get(prepared);
-        const outcome = await next.execute(prepared, { ...session, span });
-        return span?.recorded === true ? told(span, outcome) : outcome;
+        try {
+          const outcome = await next.execute(prepared, { ...session, span });
+          return span?.recorded === true ? told(span, outcome) : outcome;
+        } catch (error) {
+          refused(span, error);
+          throw error;
+        }
       },
       subscribe(prepared, session) {
         const span = spans.get(prepared);
@@ -72,13 +79,17 @@ export function traceOperations(tracing: Tracing): Policy {
         try {
           results = next.subscribe(prepared, { ...session, span });
         } catch (error) {
-          const { errors, code } = failureOf(error);
-          if (span !== undefined) tell(span, errors, code);
-          span?.end();
+          refused(span, error);
           throw error;
         }
         if (results instanceof Promise)
-          return span === undefined ? results : results.then((outcome) => told(span, outcome));
+          return results.then(
+            (opened) => toldOpening(span, opened),
+            (error: unknown) => {
+              refused(span, error);
+              throw error;
+            },
+          );
         span?.end();
         return results;
       },
@@ -99,6 +110,23 @@ function callerOf({ client, requestId, transport }: Session): SpanAttributes {
     ...(client.name === null ? {} : { 'graphql.client.name': client.name }),
     ...(client.version === null ? {} : { 'graphql.client.version': client.version }),
   };
+}
+
+function refused(span: Span | undefined, error: unknown): void {
+  if (span === undefined) return;
+  const { errors, code } = failureOf(error);
+  tell(span, errors, code);
+  span.end();
+}
+
+function toldOpening(
+  span: Span | undefined,
+  opened: OutcomeStream | ExecutionOutcome,
+): OutcomeStream | ExecutionOutcome {
+  if (span === undefined) return opened;
+  if (!isAsyncIterable(opened)) return told(span, opened);
+  span.end();
+  return opened;
 }
 
 function told(span: Span, outcome: ExecutionOutcome): ExecutionOutcome {
