@@ -113,7 +113,14 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
           else if (!part.value.hasNext) {
             const left = end();
             const numbers = { estimated, actual: cost?.total ?? estimated };
-            if (tell) return { value: { ...part.value, extensions: costExtension(made, numbers, left) }, done: false };
+            if (tell)
+              return {
+                value: {
+                  ...part.value,
+                  extensions: { ...part.value.extensions, ...costExtension(made, numbers, left) },
+                },
+                done: false,
+              };
           }
           return part;
         } catch (error) {
