@@ -180,7 +180,7 @@ describe('a bucket', () => {
     };
     const router = await startTestRouter(graph, {
       demand,
-      authenticate: async (plan) =>
+      authenticate: async ({ headers: { authorization: plan } }) =>
         plan === undefined
           ? ANONYMOUS_PRINCIPAL
           : { ...ANONYMOUS_PRINCIPAL, subject: `of ${plan}`, userId: `of ${plan}`, plan },

@@ -126,7 +126,7 @@ const NOTHING: ReadonlySet<FieldNode> = new Set();
  * caller's plan.
  */
 export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOptions): Prepare {
-  const { schema, annotations } = supergraph;
+  const { schema } = supergraph;
   const { limits, costing, cacheSize = 1_000, onPlan = () => undefined } = options;
   const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
   const recipes = createDocumentCache<Recipe>(cacheSize);
