@@ -88,10 +88,23 @@ export async function openStorage(env: ServicesEnv, log: Logger): Promise<Pick<S
   return { store, media: createMediaHandler({ store, signer, log }) };
 }
 
-/** A cache that processes share, for who needs nothing else of Redis. Closing it closes the connection. */
-export async function openSharedCache(url: string, log: Logger): Promise<Cache> {
+/** What processes share through Redis, over one connection. */
+export interface SharedServices {
+  cache: Cache;
+  /** For limits that are asked at every request. */
+  relaxedLimiter: (options: LimiterOptions) => Limiter;
+  close(): Promise<void>;
+}
+
+/** For who needs nothing else. Redis need not be there. */
+export async function openShared(url: string, log: Logger): Promise<SharedServices> {
   const redis = await openRedis(url, log);
-  return { ...(await openRedisCache(redis, log)), close: async () => redis.disconnect() };
+  const { createRelaxedLimiter } = await import('./limiter/create-relaxed-limiter.ts');
+  return {
+    cache: await openRedisCache(redis, log),
+    relaxedLimiter: (options) => createRelaxedLimiter(options, redis),
+    close: async () => redis.disconnect(),
+  };
 }
 
 async function openRedisCache(redis: Redis, log: Logger): Promise<Cache> {

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
+import { createRelaxedLimiter } from '@timbre/platform/limiter/create-relaxed-limiter';
+import type { Limiter, LimiterOptions } from '@timbre/platform/limiter/limiter';
 import type { Logger } from '@timbre/platform/logger';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { Registry } from 'prom-client';
@@ -20,8 +22,13 @@ import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
 import { createEngine } from './engine.ts';
 import type { Engine, Policy } from './engine.ts';
+import { createCallers } from './limits/callers.ts';
+import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
+import type { ConcurrencyOptions } from './limits/concurrency-limits.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
 import type { OperationLimits } from './limits/operation-limits.ts';
+import { createRateLimits } from './limits/rate-limits.ts';
+import type { RateOptions } from './limits/rate-limits.ts';
 import { createRouterMetrics } from './metrics.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { createHotOperations } from './operations/hot-operations.ts';
@@ -56,6 +63,12 @@ export interface RouterOptions {
   /** The address of a subgraph by its name; undefined leaves the supergraph's. */
   subgraphUrl?: (name: string) => string | undefined;
   limits?: Partial<OperationLimits>;
+  /** How often a caller may ask; null: as often as they like. */
+  rates?: RateOptions | null;
+  /** What rates are counted with; default in this process alone. */
+  limiter?: (options: LimiterOptions) => Limiter;
+  /** How much may run at once for one caller; null: anything. */
+  concurrency?: ConcurrencyOptions | null;
   /** Which documents are known by name, and which may be run; null: clients send theirs, and any. */
   documents?: DocumentsOptions | null;
   /** What operations may cost; default off. */
@@ -186,6 +199,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
   const policies: Policy[] = [];
   if (options.tracing) policies.push(traceOperations(options.tracing));
+  const callers = createCallers();
+  const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = options;
+  if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
+  if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
   const documents = documentsOf(options);
   if (documents !== null) policies.push(documents.policy);
   if (demand !== null) policies.push(demand.policy);
@@ -214,6 +231,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     maxMessageBytes: maxBodyBytes,
     keepAliveMs,
     slowClient,
+    concurrency: concurrency ?? {},
+    callers,
   });
 
   return {

@@ -12,7 +12,7 @@ import { createIdentitySigner } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
-import { openBus, openSharedCache } from '@timbre/platform/services';
+import { openBus, openShared } from '@timbre/platform/services';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
@@ -46,7 +46,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
   const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
-  const planCache = settings.redisUrl === null ? null : await openSharedCache(settings.redisUrl, log);
+  const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
   const bus = await busOf(settings, log);
   const authentication = await authenticationOf(settings, bus, log);
 
@@ -58,7 +58,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     log,
     registry: metrics.registry,
     tracing,
-    ...(planCache === null ? {} : { planCache }),
+    ...(shared === null ? {} : { planCache: shared.cache, limiter: shared.relaxedLimiter }),
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...ownGraph(settings),
@@ -91,7 +91,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       draining = true;
       watch.close();
       await server.close(options);
-      await Promise.all([router.close(), authentication?.close(), planCache?.close()]);
+      await Promise.all([router.close(), authentication?.close(), shared?.close()]);
       await bus?.close();
       await tracing?.close();
     },

@@ -1,7 +1,7 @@
 import { createMemoryCache } from '@timbre/platform/cache/memory-cache';
 import type { Cache } from '@timbre/platform/cache/cache';
 import { createLogger } from '@timbre/platform/logger';
-import { openSharedCache } from '@timbre/platform/services';
+import { openShared } from '@timbre/platform/services';
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import { expect, test } from 'vitest';
 import { compose } from '../testing/compose.ts';
@@ -74,11 +74,12 @@ if (redisMissing !== null) process.stderr.write(`Plans in Redis are not tested: 
 
 test.skipIf(redisMissing !== null)('Redis is such a cache, and fails nothing when it is away', async () => {
   const server = await startRedis();
-  const cache = await openSharedCache(server.url, log);
+  const shared = await openShared(server.url, log);
+  const { cache } = shared;
   const plan = await using(cache, (supergraph) => supergraph.plan(QUERY));
   expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
   await server.kill();
   expect(await using(cache, (supergraph) => supergraph.plan(QUERY))).toEqual(plan);
-  await cache.close();
+  await shared.close();
   await server.stop();
 });

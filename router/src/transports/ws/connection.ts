@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { Principal } from '../../auth/principal.ts';
 import { onRevoked } from '../../auth/revocation.ts';
+import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import type { Result, ResultStream } from '../results.ts';
@@ -19,6 +20,7 @@ export const CLOSE_CODES = {
   initialisationTimeout: 4408,
   subscriberAlreadyExists: 4409,
   tooManyInitialisations: 4429,
+  tooManyOperations: 4429,
 } as const;
 
 /** The websocket below a connection. */
@@ -34,8 +36,14 @@ export interface ConnectionSocket {
 export interface ConnectionHandler {
   /** How long a client may take to send connection_init. */
   initTimeoutMs: number;
+  /** Of one connection at once. */
+  maxOperations: number;
   /** @throws ConnectionRefused */
   connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Principal>;
+  /** Counts a client that is to be acknowledged. @throws ConnectionRefused where there are too many of the same */
+  join(client: Client): void;
+  /** Once for every client that has joined. */
+  leave(client: Client): void;
   /**
    * `gone` makes the signal that the client does not want the result any more.
    *
@@ -66,6 +74,10 @@ export interface Client {
 export class ConnectionRefused extends Error {
   override name = 'ConnectionRefused';
 }
+
+/** So many operations in a row for which there is no room are no mistake. */
+const FLOOD = 100;
+const TOO_MANY_REQUESTS = 429;
 
 class Operation {
   ended = false;
@@ -98,6 +110,8 @@ export class Connection {
   #client: Client | null = null;
   #callOffRevocation: (() => void) | null = null;
   readonly #operations = new Map<string, Operation>();
+  /** Operations in a row that there was no room for. */
+  #refused = 0;
 
   constructor(socket: ConnectionSocket, handler: ConnectionHandler, handshake: Handshake) {
     this.#socket = socket;
@@ -127,6 +141,8 @@ export class Connection {
     clearTimeout(this.#initTimer);
     this.#callOffRevocation?.();
     this.#callOffRevocation = null;
+    if (this.#client !== null) this.#handler.leave(this.#client);
+    this.#client = null;
     const operations = [...this.#operations.values()];
     this.#operations.clear();
     for (const operation of operations) this.#end(operation);
@@ -155,6 +171,8 @@ export class Connection {
         if (this.#client === null) this.close(CLOSE_CODES.unauthorized, 'Unauthorized');
         else if (this.#operations.has(message.id)) {
           this.close(CLOSE_CODES.subscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
+        } else if (this.#operations.size >= this.#handler.maxOperations) {
+          this.#refuse(message.id, tooMuchAtOnce('operationsPerSocket', this.#handler.maxOperations));
         } else void this.#run(message.id, message.payload, this.#client);
         return;
       case 'complete': {
@@ -170,7 +188,9 @@ export class Connection {
       const principal = await this.#handler.connect(params, handshake);
       if (!this.#socket.isOpen()) return;
       const { headers, address } = handshake;
-      this.#client = { principal, headers, address };
+      const client = { principal, headers, address };
+      this.#handler.join(client);
+      this.#client = client;
       void this.#socket.write('{"type":"connection_ack"}');
       this.#callOffRevocation = onRevoked(principal, () => this.#revoke());
     } catch (error) {
@@ -193,6 +213,7 @@ export class Connection {
     try {
       const results = await this.#handler.start(request, client, () => operation.signal());
       operation.results = results;
+      this.#refused = 0;
       if (operation.ended) {
         await results.return?.();
         return;
@@ -210,8 +231,19 @@ export class Connection {
     } catch (error) {
       if (operation.ended) return;
       this.#operations.delete(id);
-      void this.#socket.write(JSON.stringify({ id, type: 'error', payload: this.#errorsOf(error) }));
+      this.#refuse(id, error);
     }
+  }
+
+  #refuse(id: string, error: unknown): void {
+    if (error instanceof OperationRefused && error.response.status === TOO_MANY_REQUESTS) {
+      this.#refused += 1;
+      if (this.#refused > FLOOD) {
+        this.close(CLOSE_CODES.tooManyOperations, 'Too many operations');
+        return;
+      }
+    }
+    void this.#socket.write(JSON.stringify({ id, type: 'error', payload: this.#errorsOf(error) }));
   }
 
   #end(operation: Operation): void {

@@ -16,7 +16,10 @@ export interface SocketServerOptions {
   /** A client with more bytes than this waiting for it is not read from; for longer than `ms`, it is closed with 1013. */
   slowClient: { bytes: number; ms: number };
   log: Logger;
-  onSockets: (change: 1 | -1) => void;
+  /** Whether there is room for another socket from this address; it answers 429 where there is not. */
+  hasRoom: (address: string | null) => boolean;
+  /** Told of every socket, and once of its end. */
+  onSockets: (change: 1 | -1, address: string | null) => void;
 }
 
 export interface SocketServer {
@@ -24,6 +27,8 @@ export interface SocketServer {
   drain: () => Promise<void>;
 }
 
+const TOO_MANY_SOCKETS =
+  'HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n';
 const SUBPROTOCOL = 'graphql-transport-ws';
 const CLOSE_DEADLINE_MS = 5_000;
 /** Each socket is looked at once in this time, a slice of them at once. */
@@ -37,6 +42,7 @@ const MAX_REASON_BYTES = 123;
 /** What the sweep must know of a socket is on the socket: timers of its own would cost each more than its protocol state. */
 class ClientSocket extends WebSocket implements ConnectionSocket {
   connection: Connection | null = null;
+  address: string | null = null;
   slowBytes = Infinity;
   slowSince: number | null = null;
   closingSince: number | null = null;
@@ -87,7 +93,7 @@ function onPong(this: WebSocket): void {
 
 /** Websockets of graphql-transport-ws at whatever path they are mounted. */
 export function serveSockets(handler: ConnectionHandler, options: SocketServerOptions): SocketServer {
-  const { maxMessageBytes, keepAliveMs, slowClient, log, onSockets } = options;
+  const { maxMessageBytes, keepAliveMs, slowClient, log, hasRoom, onSockets } = options;
   const wss = new WebSocketServer<typeof ClientSocket>({
     noServer: true,
     WebSocket: ClientSocket,
@@ -133,14 +139,15 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     this.connection?.ended();
   }
   function onClose(this: WebSocket): void {
-    onSockets(-1);
     if (!(this instanceof ClientSocket)) return;
+    onSockets(-1, this.address);
     slices[this.turn % SLICES]?.delete(this);
     this.connection?.ended();
   }
 
   function accept(socket: ClientSocket, req: IncomingMessage): void {
-    onSockets(1);
+    socket.address = req.socket.remoteAddress ?? null;
+    onSockets(1, socket.address);
     socket.on('error', onError);
     socket.on('close', onClose);
     socket.turn = next;
@@ -154,7 +161,7 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
     socket.connection = new Connection(socket, handler, {
       headers: headersToKeep(headersWithCredentials(req)),
       isSameOrigin: isSameOrigin(req.headers),
-      address: req.socket.remoteAddress ?? null,
+      address: socket.address,
       requestId: requestIdFrom(req.headers[REQUEST_ID_HEADER]),
     });
     socket.on('message', onMessage);
@@ -166,6 +173,10 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   return {
     upgrade(req, socket, head) {
       socket.on('error', () => socket.destroy());
+      if (!hasRoom(req.socket.remoteAddress ?? null)) {
+        socket.end(TOO_MANY_SOCKETS);
+        return;
+      }
       wss.handleUpgrade(req, socket, head, accept);
     },
     async drain() {

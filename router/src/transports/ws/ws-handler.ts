@@ -4,6 +4,8 @@ import { AppError } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
+import type { Callers } from '../../limits/callers.ts';
+import type { ConcurrencyOptions } from '../../limits/concurrency-limits.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
@@ -24,13 +26,16 @@ export interface WsHandlerOptions {
   maxMessageBytes: number;
   keepAliveMs: number;
   slowClient: SocketServerOptions['slowClient'];
+  concurrency: ConcurrencyOptions;
+  callers: Callers;
 }
 
 const INIT_TIMEOUT_MS = 3_000;
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, authenticate, log, metrics, origins, maxMessageBytes, keepAliveMs, slowClient } = options;
+  const { engine, authenticate, log, metrics, origins, maxMessageBytes, keepAliveMs, slowClient, callers } = options;
+  const { sockets = Infinity, socketsPerAddress = Infinity, operationsPerSocket = Infinity } = options.concurrency;
 
   async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake) {
     const { requestId } = handshake;
@@ -51,7 +56,16 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
   return serveSockets(
     {
       initTimeoutMs: INIT_TIMEOUT_MS,
+      maxOperations: operationsPerSocket,
       connect,
+      join(client) {
+        const caller = callers.of(client);
+        if (caller.sockets >= sockets) throw new ConnectionRefused(`Too many websockets: the limit is ${sockets}`);
+        caller.sockets += 1;
+      },
+      leave(client) {
+        callers.of(client).sockets -= 1;
+      },
       async start(request, { principal, headers, address }, gone) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
@@ -78,7 +92,17 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
         return internalError(requestId);
       },
     },
-    { maxMessageBytes, keepAliveMs, slowClient, log, onSockets: (change) => metrics.clientSockets.inc(change) },
+    {
+      maxMessageBytes,
+      keepAliveMs,
+      slowClient,
+      log,
+      hasRoom: (address) => callers.ofAddress(address).connections < socketsPerAddress,
+      onSockets(change, address) {
+        callers.ofAddress(address).connections += change;
+        metrics.clientSockets.inc(change);
+      },
+    },
   );
 }
 

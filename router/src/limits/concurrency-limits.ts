@@ -1,0 +1,85 @@
+import type { ExecutionOutcome } from '../execution/execute-operation.ts';
+import type { Policy } from '../engine.ts';
+import { refusal } from '../operations/refusal.ts';
+import type { OperationRefused } from '../operations/refusal.ts';
+import { watchStream } from '../subscriptions/watch-stream.ts';
+import type { Caller, Callers } from './callers.ts';
+
+/** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
+export interface ConcurrencyOptions {
+  /** Queries and mutations at once. */
+  operations?: number;
+  subscriptions?: number;
+  /** Websockets. */
+  sockets?: number;
+  /** Websockets of one address, whoever comes by it. Behind a proxy that is not told of, all come by one. */
+  socketsPerAddress?: number;
+  /** Operations on one websocket, subscriptions included. */
+  operationsPerSocket?: number;
+}
+
+const RETRY_AFTER = { 'retry-after': '1' };
+
+/** @returns the refusal of what there is too much of at once */
+export function tooMuchAtOnce(limit: keyof ConcurrencyOptions, maximum: number): OperationRefused {
+  const what = limit.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return refusal(
+    'CONCURRENCY_LIMITED',
+    `Too much at once: the limit is ${maximum} ${what}.`,
+    { details: { limit, maximum } },
+    { status: 429, headers: RETRY_AFTER },
+  );
+}
+
+/** Refuses with CONCURRENCY_LIMITED what a caller asks while too much is running for that caller already. */
+export function createConcurrencyLimits(
+  { operations = Infinity, subscriptions = Infinity }: ConcurrencyOptions,
+  callers: Callers,
+): Policy {
+  return (next) => ({
+    ...next,
+    async prepare(request, session) {
+      const caller = callers.of(session);
+      if (caller.operations >= operations) throw tooMuchAtOnce('operations', operations);
+      caller.operations += 1;
+      try {
+        return await next.prepare(request, session);
+      } finally {
+        caller.operations -= 1;
+      }
+    },
+    // What has been prepared is not refused any more: it counted while it was, and counts again from now on.
+    async execute(prepared, session) {
+      const caller = callers.of(session);
+      caller.operations += 1;
+      let goesOn = false;
+      try {
+        const outcome = await next.execute(prepared, session);
+        if (outcome.incremental === undefined) return outcome;
+        goesOn = true;
+        const onEnd = () => void (caller.operations -= 1);
+        return { ...outcome, incremental: watchStream(outcome.incremental, { onEnd }) };
+      } finally {
+        if (!goesOn) caller.operations -= 1;
+      }
+    },
+    subscribe(prepared, session) {
+      const caller = callers.of(session);
+      if (caller.subscriptions >= subscriptions) throw tooMuchAtOnce('subscriptions', subscriptions);
+      const started = next.subscribe(prepared, session);
+      if (started instanceof Promise) return counted(started, caller);
+      caller.subscriptions += 1;
+      return watchStream(started, { onEnd: () => void (caller.subscriptions -= 1) });
+    },
+  });
+}
+
+/** A subscription of which nothing is allowed is a query that has no answer. */
+async function counted(outcome: Promise<ExecutionOutcome>, caller: Caller): Promise<ExecutionOutcome> {
+  caller.operations += 1;
+  try {
+    return await outcome;
+  } finally {
+    caller.operations -= 1;
+  }
+}

@@ -1,0 +1,256 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ConcurrencyOptions } from './concurrency-limits.ts';
+import { compose } from '../testing/compose.ts';
+import { startControlledSubgraph } from '../testing/controlled-subgraph.ts';
+import type { ControlledSubgraph } from '../testing/controlled-subgraph.ts';
+import { openSocket } from '../testing/raw-socket.ts';
+import type { RawSocket } from '../testing/raw-socket.ts';
+import { startTestGraph } from '../testing/test-graph.ts';
+import type { TestGraph } from '../testing/test-graph.ts';
+import { createTestIssuer } from '../testing/test-issuer.ts';
+import type { TestIssuer } from '../testing/test-issuer.ts';
+import { codesOf, startTestRouter } from '../testing/test-router.ts';
+import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
+
+let graph: TestGraph;
+let issuer: TestIssuer;
+let subgraph: ControlledSubgraph;
+const routers: TestRouter[] = [];
+const sockets: RawSocket[] = [];
+
+beforeAll(async () => {
+  graph = await startTestGraph();
+  issuer = await createTestIssuer();
+  subgraph = await startControlledSubgraph({ slow: 'at last', fast: 'at once', change: 'changed' });
+});
+
+afterEach(async () => {
+  for (const { socket } of sockets.splice(0)) socket.terminate();
+  await Promise.all(routers.splice(0).map((router) => router.close()));
+  await until(() => graph.openStreams() === 0);
+});
+
+afterAll(async () => {
+  await Promise.all([graph.close(), subgraph.close()]);
+});
+
+/** On the test graph, or on a subgraph that answers when it is told to. */
+async function start(of: 'graph' | 'subgraph', concurrency: ConcurrencyOptions): Promise<TestRouter> {
+  const controlled = {
+    supergraph: compose({ held: 'type Query { slow: String fast: String } type Mutation { change: String }' }),
+    subgraphUrl: () => subgraph.url,
+  };
+  const router = await startTestRouter(of === 'graph' ? graph : controlled, { issuer, concurrency });
+  routers.push(router);
+  return router;
+}
+async function open(router: TestRouter, token?: string): Promise<RawSocket> {
+  const socket = await openSocket(router.wsUrl);
+  sockets.push(socket);
+  socket.say({ type: 'connection_init', payload: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+  return socket;
+}
+async function ready(router: TestRouter, token?: string): Promise<RawSocket> {
+  const socket = await open(router, token);
+  await socket.hear('connection_ack');
+  return socket;
+}
+const subscribe = (id: string, query: string) => ({ id, type: 'subscribe', payload: { query } });
+const tokenOf = (sub: string) => issuer.sign({ sub });
+const QUIET = 'subscription { changes { sequence } }';
+const refusalOf = (limit: string, maximum: number) => ({
+  extensions: { code: 'CONCURRENCY_LIMITED', details: { limit, maximum } },
+});
+
+describe('operations', () => {
+  /** Lets so many queries of one caller wait in the subgraph. */
+  async function inFlight(ask: (query: string) => Promise<unknown>, count: number) {
+    const before = subgraph.asked.length;
+    const { release } = subgraph.hold('slow');
+    const answers = Promise.all(Array.from({ length: count }, (_, i) => ask(`{ a${i}: slow }`)));
+    await until(() => subgraph.asked.length === before + count);
+    return { release, answers };
+  }
+
+  test('of one principal are as many at once as the limit says, whatever the token, and others have their own', async () => {
+    const router = await start('subgraph', { operations: 3 });
+    const [ada, again, bob] = [
+      await tokenOf('ada'),
+      await issuer.sign({ sub: 'ada', scope: 'x' }),
+      await tokenOf('bob'),
+    ];
+    const { release, answers } = await inFlight((query) => router.query(query, { token: ada }), 3);
+
+    const fourth = await router.query('{ fast }', { token: again });
+    expect([fourth.status, fourth.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(fourth.errors).toMatchObject([refusalOf('operations', 3)]);
+    const socket = await ready(router, ada);
+    socket.say(subscribe('1', '{ fast }'));
+    expect(await socket.hear('error')).toMatchObject({ payload: [refusalOf('operations', 3)] });
+    expect((await router.query('{ fast }', { token: bob })).errors).toEqual([]);
+    expect((await router.query('{ fast }')).errors).toEqual([]);
+
+    release();
+    await answers;
+    for (let i = 0; i < 10; i += 1) expect((await router.query('{ fast }', { token: ada })).errors).toEqual([]);
+  });
+
+  test('are free again when their client has gone, when they fail and when they are refused', async () => {
+    const router = await start('subgraph', { operations: 2 });
+    const leaving = new AbortController();
+    const abandon = async (query: string) =>
+      fetch(router.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+        signal: leaving.signal,
+      }).catch(() => undefined);
+    const first = await inFlight(abandon, 2);
+    leaving.abort();
+    await until(async () => (await router.query('{ fast }')).errors.length === 0);
+
+    const socket = await ready(router);
+    const before = subgraph.asked.length;
+    socket.say(subscribe('1', '{ b: slow }'), subscribe('2', '{ c: slow }'));
+    await until(() => subgraph.asked.length === before + 2);
+    expect(codesOf(await router.query('{ fast }'))).toEqual(['CONCURRENCY_LIMITED']);
+    socket.say({ id: '1', type: 'complete' });
+    socket.socket.terminate();
+    await until(async () => (await router.query('{ fast }')).errors.length === 0);
+    first.release();
+
+    for (const query of ['{ nothing }', '{', '{ fast', 'query A { fast } query B { fast }']) {
+      for (let i = 0; i < 3; i += 1) expect(codesOf(await router.query(query))).not.toContain('CONCURRENCY_LIMITED');
+    }
+    const mutations = await Promise.all([1, 2].map(() => router.query('mutation { change }')));
+    expect(mutations.map(({ errors }) => errors)).toEqual([[], []]);
+  });
+
+  test('that arrive all at once are no more than the limit', async () => {
+    const router = await start('subgraph', { operations: 5 });
+    const { release } = subgraph.hold('slow');
+    const socket = await ready(router);
+    socket.say(...Array.from({ length: 40 }, (_, i) => subscribe(String(i), `{ d${i}: slow }`)));
+    await until(() => socket.messages.filter(({ type }) => type === 'error').length === 35);
+    release();
+    await until(() => socket.messages.filter(({ type }) => type === 'complete').length === 5);
+    expect(codesOf(await router.query('{ fast }'))).toEqual([]);
+  });
+
+  test('that defer are free when the last part has come', async () => {
+    const router = await start('graph', { operations: 1 });
+    const socket = await ready(router);
+    for (const id of ['1', '2', '3']) {
+      socket.say(subscribe(id, '{ person(id: "p1") { id ... @defer { voices { id } } } }'));
+      expect(await socket.hear('complete')).toEqual({ id, type: 'complete' });
+    }
+  });
+});
+
+describe('subscriptions', () => {
+  test('of one principal are as many as the limit says, over all sockets and streams', async () => {
+    const router = await start('graph', { subscriptions: 2 });
+    const [ada, bob] = [await tokenOf('ada'), await tokenOf('bob')];
+    const [one, two, other] = [await ready(router, ada), await ready(router, ada), await ready(router, bob)];
+    one.say(subscribe('1', QUIET));
+    two.say(subscribe('1', QUIET));
+    await until(() => graph.openStreams() > 0);
+    one.say(subscribe('2', QUIET));
+    expect(await one.hear('error')).toMatchObject({ id: '2', payload: [refusalOf('subscriptions', 2)] });
+    const stream = await fetch(router.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+        authorization: `Bearer ${ada}`,
+      },
+      body: JSON.stringify({ query: QUIET }),
+    });
+    expect(await stream.text()).toContain('CONCURRENCY_LIMITED');
+    other.say(subscribe('1', 'subscription { ticks(count: 1) { sequence } }'));
+    expect(await other.hear('next')).toMatchObject({ payload: { data: { ticks: { sequence: 1 } } } });
+
+    two.socket.terminate();
+    await until(async () => {
+      one.say(subscribe('3', 'subscription { ticks(count: 1) { sequence } }'));
+      await until(() => one.messages.some(({ id }) => id === '3'));
+      const answer = one.messages.findLast(({ id }) => id === '3');
+      return answer?.['type'] !== 'error';
+    });
+    await one.hear('complete');
+    one.say({ id: '1', type: 'complete' }, subscribe('4', 'subscription { ticks(count: 1) { sequence } }'));
+    await until(() => one.messages.some(({ id, type }) => id === '4' && type === 'complete'));
+  });
+
+  test('that cannot be begun, or of which nothing is allowed, take no room', async () => {
+    const router = await start('graph', { subscriptions: 1, operations: 1 });
+    const socket = await ready(router);
+    for (let i = 0; i < 3; i += 1) {
+      socket.say(subscribe(`r${i}`, 'subscription { refusedTicks { sequence } }'));
+      await until(() => socket.messages.some(({ id }) => id === `r${i}`));
+      socket.say(subscribe(`s${i}`, 'subscription { secretTicks { sequence } }'));
+      await until(() => socket.messages.some(({ id, type }) => id === `s${i}` && type === 'complete'));
+    }
+    expect(JSON.stringify(socket.messages)).not.toContain('CONCURRENCY_LIMITED');
+  });
+});
+
+describe('websockets', () => {
+  test('take so many operations each; one too many is refused and the rest go on', async () => {
+    const router = await start('graph', { operationsPerSocket: 3 });
+    const socket = await ready(router);
+    socket.say(...['1', '2', '3', '4'].map((id) => subscribe(id, QUIET)));
+    expect(await socket.hear('error')).toMatchObject({ id: '4', payload: [refusalOf('operationsPerSocket', 3)] });
+    socket.say({ id: '1', type: 'complete' }, subscribe('4', '{ who { userId } }'));
+    expect(await socket.hear('next')).toMatchObject({ id: '4' });
+    expect((await ready(router)).socket.readyState).toBe(1);
+  });
+
+  test('are closed with 4429 where one asks for more and more that there is no room for', async () => {
+    const router = await start('graph', { operationsPerSocket: 1 });
+    const socket = await ready(router);
+    socket.say(subscribe('0', QUIET), ...Array.from({ length: 101 }, (_, i) => subscribe(`x${i}`, QUIET)));
+    expect(await socket.closed).toEqual({ code: 4429, reason: 'Too many operations' });
+    await until(() => graph.openStreams() === 0);
+  });
+
+  test('of one principal are as many as the limit says; one that goes makes room', async () => {
+    const router = await start('graph', { sockets: 2 });
+    const [ada, bob] = [await tokenOf('ada'), await tokenOf('bob')];
+    const [first] = [await ready(router, ada), await ready(router, ada)];
+    const third = await open(router, ada);
+    expect(await third.closed).toEqual({ code: 4403, reason: 'Too many websockets: the limit is 2' });
+    await Promise.all([ready(router, bob), ready(router), ready(router)]);
+    expect((await (await open(router)).closed).code).toBe(4403);
+    first.socket.terminate();
+    await until(async () => {
+      const next = await open(router, ada);
+      return Promise.race([next.hear('connection_ack').then(() => true), next.closed.then(() => false)]);
+    });
+  });
+
+  test('that were refused, or never acknowledged, do not count against the principal', async () => {
+    const router = await start('graph', { sockets: 1 });
+    for (let i = 0; i < 3; i += 1) {
+      const socket = await open(router, 'no token');
+      expect((await socket.closed).code).toBe(4403);
+    }
+    const silent = await openSocket(router.wsUrl);
+    sockets.push(silent);
+    await ready(router);
+  });
+
+  test('of one address are as many as the limit says, acknowledged or not', async () => {
+    const router = await start('graph', { socketsPerAddress: 3 });
+    const first = await openSocket(router.wsUrl);
+    sockets.push(first, await openSocket(router.wsUrl), await ready(router, await tokenOf('ada')));
+    await expect(openSocket(router.wsUrl)).rejects.toThrow('429');
+    first.socket.terminate();
+    await until(async () => {
+      const next = await openSocket(router.wsUrl).catch(() => null);
+      if (next !== null) sockets.push(next);
+      return next !== null;
+    });
+  });
+});
