@@ -7,6 +7,7 @@ import { codeOf } from './error-code.ts';
 import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
+import type { RedactErrors } from './execution/redact-errors.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { DocumentRequest, OperationRequest, Prepare, PreparedOperation } from './operations/prepare-operation.ts';
 import { OperationRefused, refusal } from './operations/refusal.ts';
@@ -84,12 +85,14 @@ export interface EngineOptions {
   metrics: RouterMetrics;
   /** Null: every fetch is asked for. */
   cache: ResponseCache | null;
+  /** By request id; null: clients are told what subgraphs say of their errors. */
+  redaction: ((requestId: string) => RedactErrors) | null;
   resume: ResumeRules;
   eventQueueCapacity?: number;
 }
 
 export function createEngine(options: EngineOptions): SupergraphEngine {
-  const { supergraph, prepare, identityOf, propagateHeaders, log, metrics } = options;
+  const { supergraph, prepare, identityOf, propagateHeaders, log, metrics, redaction } = options;
   const { calls, streams } = options.connections;
   const cache = options.cache?.on(supergraph) ?? null;
 
@@ -132,10 +135,11 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
   const executionOf = (prepared: PreparedOperation, session: Session): Execution => {
     const context = contextOf(session);
     const ask = askerOf(context);
-    if (cache === null) return { ...prepared, call: ask };
+    const redact = redaction?.(session.requestId) ?? null;
+    if (cache === null) return { ...prepared, call: ask, redact };
     const { principal } = session;
     const caller = { principal, headers: context.headers };
-    return { ...prepared, call: cache.open(prepared.operation.operation, caller, ask) };
+    return { ...prepared, call: cache.open(prepared.operation.operation, caller, ask), redact };
   };
 
   const execute: Engine['execute'] = async (prepared, session) => {

@@ -168,6 +168,11 @@ describe('on any supergraph', () => {
       'timbre_router_operation_duration_seconds',
     );
     expect((await fetch(new URL('/nothing', program.url))).status).toBe(404);
+    for (const path of ['/health', '/livez', '/metrics', '/nothing', '/graphql']) {
+      const { headers } = await fetch(new URL(path, program.url));
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+      expect(headers.get('content-security-policy'), path).toContain("frame-ancestors 'none'");
+    }
     expect((await fetch(new URL('/uploads/x', program.url), { method: 'PUT', body: 'x' })).status).toBe(404);
   });
 });

@@ -22,6 +22,8 @@ import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsOptions, DocumentsPolicy } from './documents/documents-policy.ts';
 import { createEngine } from './engine.ts';
 import type { Engine, Policy } from './engine.ts';
+import { createRedaction } from './execution/redact-errors.ts';
+import type { SubgraphErrorsOptions } from './execution/redact-errors.ts';
 import { createCallers } from './limits/callers.ts';
 import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
 import type { ConcurrencyOptions } from './limits/concurrency-limits.ts';
@@ -101,6 +103,8 @@ export interface RouterOptions {
   https?: boolean;
   landingPage?: ((req: IncomingMessage) => string) | null;
   http?: HttpTransportOptions;
+  /** Whether clients are told what subgraphs say of their errors; default everything but stack traces and the like. */
+  subgraphErrors?: SubgraphErrorsOptions;
   /** Headers of the client's request that subgraphs get; default those of trace context. */
   propagateHeaders?: readonly HeaderRule[];
   streams?: Pick<WsTransportOptions, 'retryAttempts' | 'maxRetryWaitMs'>;
@@ -312,6 +316,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
       log,
       metrics,
       cache,
+      redaction: createRedaction(options.subgraphErrors ?? { all: true }, log),
       resume: options.resume ?? {},
       ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
     });

@@ -32,6 +32,7 @@ import { supergraphSource } from './supergraph/supergraph-source.ts';
 import type { SupergraphSource } from './supergraph/supergraph-source.ts';
 import { watchSupergraph } from './supergraph/watch-supergraph.ts';
 import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
+import { securityHeaders } from './transports/http/security-headers.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
@@ -62,8 +63,10 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...ownGraph(settings),
+    https: isHttps(settings),
   });
 
+  const headers = securityHeaders({ https: isHttps(settings) });
   let draining = false;
   const server = await startHttpServer({
     port: settings.port,
@@ -71,7 +74,11 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     metrics,
     log,
     ready: () => undefined,
-    handler: route(router.handle, { media, logOut: authentication?.logOut ?? null }, () => !draining),
+    headers,
+    handler: route(
+      { graphql: router.handle, media, logOut: authentication?.logOut ?? null },
+      { headers, ready: () => !draining },
+    ),
     routeOf: (req) => (pathOf(req) === GRAPHQL_PATH ? GRAPHQL_PATH : isMediaPath(pathOf(req)) ? 'media' : 'other'),
     upgrade(req, socket, head) {
       if (pathOf(req) === GRAPHQL_PATH) router.upgrade(req, socket, head);
@@ -98,16 +105,23 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   };
 }
 
+interface Handlers {
+  graphql: HttpHandler;
+  media: HttpHandler | null;
+  logOut: HttpHandler | null;
+}
+
 function route(
-  graphql: HttpHandler,
-  { media, logOut }: { media: HttpHandler | null; logOut: HttpHandler | null },
-  ready: () => boolean,
+  { graphql, media, logOut }: Handlers,
+  { headers, ready }: { headers: Readonly<Record<string, string>>; ready: () => boolean },
 ): HttpHandler {
   return (req: IncomingMessage, res: ServerResponse) => {
     const path = pathOf(req);
     if (path === GRAPHQL_PATH || path === '/') return graphql(req, res);
     if (path === '/health' && (req.method === 'GET' || req.method === 'HEAD')) {
-      return ready() ? sendJson(res, 200, { status: 'ready' }) : sendJson(res, 503, { status: 'draining' });
+      return ready()
+        ? sendJson(res, 200, { status: 'ready' }, headers)
+        : sendJson(res, 503, { status: 'draining' }, headers);
     }
     if (media !== null && isMediaPath(path)) return media(req, res);
     if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
@@ -193,6 +207,10 @@ async function mediaHandler(settings: TimbreSettings, log: Logger): Promise<Http
   const publicUrl = settings.publicUrl ?? `http://127.0.0.1:${settings.port}`;
   const store = await createFsStore({ root: join(settings.dataDir, 'objects'), publicUrl, signer });
   return createMediaHandler({ store, signer, log });
+}
+
+function isHttps(settings: RouterSettings): boolean {
+  return settings.profile === 'timbre' && settings.publicUrl?.startsWith('https:') === true;
 }
 
 function pathOf(req: IncomingMessage): string {

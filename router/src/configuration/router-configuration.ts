@@ -104,6 +104,9 @@ export const configurationSchema = z
       .union([z.boolean(), z.strictObject({ headers: z.array(z.string()).min(1) })])
       .describe('refuse what a foreign page could send unasked; headers: of which one is enough'),
     cors,
+    subgraphErrors: z
+      .strictObject({ all: z.boolean(), subgraphs: z.record(z.string(), z.boolean()).exactOptional() })
+      .describe('whether clients are told what subgraphs say of their errors'),
     headers: z.strictObject({ propagate: z.array(headerRule) }),
     subgraphs: http,
     subscriptions,

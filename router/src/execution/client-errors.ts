@@ -4,16 +4,15 @@ import type { ErrorPlacement } from '../auth/authorization.ts';
 import { clientPath } from './client-path.ts';
 import type { CompletionError } from './complete-response.ts';
 import type { Path } from './places.ts';
+import { withoutPrivate } from './redact-errors.ts';
 import type { ObjectShape } from './response-shape.ts';
 import type { PlanRun } from './run-plan.ts';
-
-/** Of a subgraph's error: what its operators may know and clients may not. */
-const PRIVATE_EXTENSIONS: ReadonlySet<string> = new Set(['serviceName', 'stacktrace', 'exception', 'http']);
 
 /** An error that a fetch brought, or of a fetch that failed. */
 export interface FetchError {
   error: Pick<GraphQLFormattedError, 'message' | 'extensions'>;
-  subgraph: string;
+  /** Null where clients are not told. */
+  subgraph: string | null;
   /** Under the names of the plan; null where it has no place. */
   path: Path | null;
   /** How many steps of the path lead to what is not null in the answer. */
@@ -39,8 +38,8 @@ export function unauthorizedErrors(paths: readonly (Path | null)[], placement: E
 }
 
 /**
- * The errors of an execution as clients are told them: a subgraph's message and extensions pass (the name of the
- * subgraph as `extensions.service`), paths are in the client's terms, and a null that a subgraph has explained is
+ * The errors of an execution as clients are told them: what is left of a subgraph's message and extensions passes (the
+ * name of the subgraph as `extensions.service`), paths are in the client's terms, and a null that a subgraph has explained is
  * not explained once more.
  */
 export function clientErrors(
@@ -85,9 +84,9 @@ export function clientErrors(
   return errors.length === 0 ? unauthorized : { ...unauthorized, errors };
 }
 
-function publicExtensions({ extensions = {} }: FetchError['error'], subgraph: string): Record<string, unknown> {
-  const shown = Object.entries(extensions).filter(([name]) => !PRIVATE_EXTENSIONS.has(name));
-  return { code: 'DOWNSTREAM_SERVICE_ERROR', ...Object.fromEntries(shown), service: subgraph };
+function publicExtensions({ extensions }: FetchError['error'], subgraph: string | null): Record<string, unknown> {
+  const shown = { code: 'DOWNSTREAM_SERVICE_ERROR', ...withoutPrivate(extensions) };
+  return subgraph === null ? shown : { ...shown, service: subgraph };
 }
 
 function isAround(outer: Path, inner: Path): boolean {

@@ -11,6 +11,7 @@ import { createDeferral } from './deferral.ts';
 import type { IncrementalUpdate } from './deferral.ts';
 import type { ExecutableOperation } from './executable-operation.ts';
 import { recordErrors } from './fetch-errors.ts';
+import type { RedactErrors } from './redact-errors.ts';
 import type { ObjectShape } from './response-shape.ts';
 import { runPlan } from './run-plan.ts';
 import type { PlanRun } from './run-plan.ts';
@@ -23,6 +24,8 @@ export interface Execution {
   coercedVariables: Readonly<Record<string, unknown>>;
   /** @throws SubgraphFailure */
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
+  /** Default: clients are told what subgraphs say of their errors. */
+  redact?: RedactErrors | null;
 }
 
 export interface ExecutionOutcome {
@@ -70,14 +73,14 @@ export async function executeEvent(execution: Execution, event: SubgraphResponse
 }
 
 function startRun(
-  { executable, variables, coercedVariables, call }: Execution,
+  { executable, variables, coercedVariables, call, redact = null }: Execution,
   data: Data,
   { onDefer, onFetched }: Pick<PlanRun, 'onDefer' | 'onFetched'>,
 ): PlanRun {
   const errors: FetchError[] = [];
   const unanswered = new WeakSet<Data>();
   const { asksFor, placement, hides, costs } = executable;
-  const told = { errors, asksFor, placement, hides };
+  const told = { errors, asksFor, placement, hides, redact };
   const cost = costs === null ? null : costs.start();
   return { ...told, data, unanswered, variables, coerced: coercedVariables, call, cost, onDefer, onFetched };
 }

@@ -17,6 +17,8 @@ const ENTITY_STEPS = 2;
 /** That a subgraph is down is said about fewer. */
 const MAX_FAILURES = 100;
 
+type Told = Pick<FetchError, 'error' | 'subgraph'>;
+
 /** Notes the errors that a subgraph sent, each wherever what it is about stands in the response. */
 export function recordErrors(
   step: FetchStep,
@@ -25,25 +27,29 @@ export function recordErrors(
   { data, errors = [] }: SubgraphResponse,
 ): void {
   const places = placesAt(run.data, step.path);
-  for (const error of errors) {
+  const { subgraph } = step.operation;
+  const shown = run.redact?.(errors, subgraph) ?? errors;
+  const from = shown === errors ? subgraph : null;
+  for (const error of shown) {
     // Each of them is looked for at each place: a subgraph could keep everybody waiting with very many.
     if (run.errors.length >= MAX_ERRORS) return;
     const { path } = error;
+    const told = { error, subgraph: from };
     const steps = path === undefined ? 0 : answeredSteps(data, path);
     if (path === undefined) {
-      record(step, run, error, null);
+      record(step, run, told, null);
     } else if (batch === null) {
       for (const place of places) {
-        record(step, run, error, [...place.path, ...path], place.path.length + steps);
+        record(step, run, told, [...place.path, ...path], place.path.length + steps);
       }
     } else {
       const [, index, ...rest] = path;
       // It is about the whole fetch.
-      if (index === undefined) recordAtFields(step, run, batch, error);
+      if (index === undefined) recordAtFields(step, run, batch, told);
       for (const [at, place] of places.entries()) {
         if (batch.owners[at] === index) {
           const answered = place.path.length + steps - ENTITY_STEPS;
-          record(step, run, error, [...place.path, ...rest], answered);
+          record(step, run, told, [...place.path, ...rest], answered);
         }
       }
     }
@@ -68,37 +74,36 @@ export function recordFailure(
   batch: EntityBatch | null,
   { message, code }: SubgraphFailure,
 ): void {
-  const error = { message, extensions: { code } };
+  const told = { error: { message, extensions: { code } }, subgraph: step.operation.subgraph };
   if (code === 'CANCELED') {
     // Nobody is there to read more.
-    record(step, run, error, null);
+    record(step, run, told, null);
     return;
   }
-  recordAtFields(step, run, batch, error);
+  recordAtFields(step, run, batch, told);
 }
 
 /** One error at each field that the fetch should have brought. */
-function recordAtFields(step: FetchStep, run: PlanRun, batch: EntityBatch | null, error: FetchError['error']): void {
+function recordAtFields(step: FetchStep, run: PlanRun, batch: EntityBatch | null, told: Told): void {
   const before = run.errors.length;
   const selected = selectionsOf(step.operation);
   for (const [at, place] of placesAt(run.data, step.path).entries()) {
     if (batch !== null && (batch.owners[at] ?? -1) < 0) continue;
     const names = batch === null ? fieldNames(selected, undefined) : entityFields(selected, place.object['__typename']);
-    for (const name of names) record(step, run, error, [...place.path, name]);
+    for (const name of names) record(step, run, told, [...place.path, name]);
     if (run.errors.length - before >= MAX_FAILURES) return;
   }
 }
 
-function record(
-  step: FetchStep,
-  { errors, hides }: PlanRun,
-  error: FetchError['error'],
-  path: Path | null,
-  answered = -1,
-): void {
+function record(step: FetchStep, { errors, hides }: PlanRun, told: Told, path: Path | null, answered = -1): void {
   if (errors.length >= MAX_ERRORS) return;
-  const { subgraph } = step.operation;
-  errors.push({ error: hides(step) ? discreet(error, subgraph) : error, subgraph, path, answered });
+  const { error, subgraph } = told;
+  errors.push({
+    error: subgraph !== null && hides(step) ? discreet(error, subgraph) : error,
+    subgraph,
+    path,
+    answered,
+  });
 }
 
 /** An error without anything in which a value could stand. */

@@ -5,6 +5,7 @@ import type { FetchError } from './client-errors.ts';
 import type { DeferStep, FetchStep, PlanStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
 import type { Path } from './places.ts';
+import type { RedactErrors } from './redact-errors.ts';
 import { runFetch } from './run-fetch.ts';
 
 /** One run of a plan, or of a deferred part of it. */
@@ -28,6 +29,8 @@ export interface PlanRun {
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
   /** Null where costs are not counted. */
   cost: ActualCost | null;
+  /** Null: clients are told what subgraphs say of their errors. */
+  redact: RedactErrors | null;
   /** Told of every step that has parts to be delivered later, when what comes before them begins. */
   onDefer: (step: DeferStep) => void;
   /** Told of every fetch with an id when it has ended, well or not, or a condition has left it out. */

@@ -9,6 +9,8 @@ import { codeOf } from '../error-code.ts';
 import { internalError } from '../execution/client-errors.ts';
 import type { FetchStep } from '../execution/compile-plan.ts';
 import { executeEvent } from '../execution/execute-operation.ts';
+import { withoutPrivate } from '../execution/redact-errors.ts';
+import type { RedactErrors } from '../execution/redact-errors.ts';
 import type { Execution, ExecutionOutcome } from '../execution/execute-operation.ts';
 import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
 import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
@@ -155,7 +157,7 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
         error(errors) {
           if (!isLast(leg)) return;
           if (errors === null) fail('SUBGRAPH_UNAVAILABLE', `The subgraph "${subgraph}" cannot be reached.`);
-          else queue.fail(upstreamError(subgraph, errors));
+          else queue.fail(upstreamError(subgraph, errors, target.execution.redact ?? null));
         },
         complete() {
           if (isLast(leg)) queue.end();
@@ -287,10 +289,11 @@ async function completeEvent(
   }
 }
 
-function upstreamError(subgraph: string, errors: readonly unknown[]): GraphQLError {
+function upstreamError(subgraph: string, errors: readonly unknown[], redact: RedactErrors | null): GraphQLError {
   try {
-    const [first] = parseSubgraphResponse(subgraph, { errors }).errors ?? [];
-    const { stacktrace: _stacktrace, exception: _exception, ...extensions } = first?.extensions ?? {};
+    const sent = parseSubgraphResponse(subgraph, { errors }).errors ?? [];
+    const [first] = redact?.(sent, subgraph) ?? sent;
+    const extensions = withoutPrivate(first?.extensions);
     return new GraphQLError(first?.message ?? 'The subgraph ended the subscription.', { extensions });
   } catch (error) {
     if (error instanceof SubgraphFailure) return failureError(error);
