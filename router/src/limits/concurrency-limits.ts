@@ -2,7 +2,9 @@ import type { ExecutionOutcome } from '../execution/execute-operation.ts';
 import type { Policy } from '../engine.ts';
 import { refusal } from '../operations/refusal.ts';
 import type { OperationRefused } from '../operations/refusal.ts';
+import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
 import { watchStream } from '../subscriptions/watch-stream.ts';
+import { isAsyncIterable } from '../transports/observed-stream.ts';
 import type { Caller, Callers } from './callers.ts';
 
 /** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
@@ -67,19 +69,28 @@ export function createConcurrencyLimits(
       const caller = callers.of(session);
       if (caller.subscriptions >= subscriptions) throw tooMuchAtOnce('subscriptions', subscriptions);
       const started = next.subscribe(prepared, session);
-      if (started instanceof Promise) return counted(started, caller);
       caller.subscriptions += 1;
-      return watchStream(started, { onEnd: () => void (caller.subscriptions -= 1) });
+      return started instanceof Promise ? countedOnceStarted(started, caller) : counted(started, caller);
     },
   });
 }
 
-/** A subscription of which nothing is allowed is a query that has no answer. */
-async function counted(outcome: Promise<ExecutionOutcome>, caller: Caller): Promise<ExecutionOutcome> {
-  caller.operations += 1;
+function counted(stream: OutcomeStream, caller: Caller): OutcomeStream {
+  return watchStream(stream, { onEnd: () => void (caller.subscriptions -= 1) });
+}
+
+/** One of which nothing is allowed ends with its first answer. */
+async function countedOnceStarted(
+  starting: Promise<ExecutionOutcome | OutcomeStream>,
+  caller: Caller,
+): Promise<ExecutionOutcome | OutcomeStream> {
+  let goesOn = false;
   try {
-    return await outcome;
+    const started = await starting;
+    if (!isAsyncIterable(started)) return started;
+    goesOn = true;
+    return counted(started, caller);
   } finally {
-    caller.operations -= 1;
+    if (!goesOn) caller.subscriptions -= 1;
   }
 }
