@@ -21,11 +21,13 @@ export interface RevocationWatch {
 
 const DEFAULT_EVERY_MS = 10_000;
 const SUBSCRIBE_AGAIN_MS = 1_000;
+/** However many hints come. */
+const PAUSE_MS = 50;
 
 /**
  * Asks users what was revoked: at the start, after each hint of the bus and each gap in it, and from time to time. A
- * message of the bus says nothing else, so that a forged one costs a question. Hints that come during a question become
- * one; what was asked about is asked again where the answer did not arrive.
+ * message of the bus says nothing else, so that a forged one costs a question, and many forged ones cost few. What was
+ * asked about is asked again where the answer did not arrive.
  */
 export function watchRevocations(options: RevocationWatchOptions): RevocationWatch {
   const { users, bus, recheck, log, everyMs = DEFAULT_EVERY_MS } = options;
@@ -61,6 +63,7 @@ export function watchRevocations(options: RevocationWatchOptions): RevocationWat
       }
       isWanted = false;
       await ask();
+      await sleep(PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
