@@ -3,7 +3,6 @@ import type { Logger } from '@timbre/platform/logger';
 import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { Principal } from './auth/principal.ts';
 import type { Ask, ResponseCache } from './cache/response-cache.ts';
-import { codeOf } from './error-code.ts';
 import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
@@ -166,10 +165,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
       try {
         return await prepare(request, session);
       } catch (error) {
-        if (error instanceof OperationRefused) {
-          metrics.refusals.inc({ code: codeOf(error.errors[0]) });
-          throw error;
-        }
+        if (error instanceof OperationRefused) throw error;
         log.error({ err: error, requestId: session.requestId }, 'an operation could not be prepared');
         throw new OperationRefused([internalError(session.requestId)]);
       }

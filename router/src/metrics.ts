@@ -1,12 +1,13 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { createOperationMeter } from './telemetry/operation-meter.ts';
+import type { OperationMeter } from './telemetry/operation-meter.ts';
 
 /** What the router counts, beside what the HTTP server does. Labels come from small closed sets. */
 export interface RouterMetrics {
-  /** Seconds by transport (`http`, `ws`), kind of operation and outcome (`ok`, `errors`, `refused`). */
-  operationDuration: Histogram<'transport' | 'operation' | 'outcome'>;
-  /** By `extensions.code`. */
-  refusals: Counter<'code'>;
+  operations: OperationMeter;
+  /** Operations that run, subscriptions among them. */
+  activeOperations: Gauge;
   /** Lookups of the plan cache by `hit` and `miss`. */
   planLookups: Counter<'outcome'>;
   /** 1 for the supergraph that new operations run on, by the beginning of its SHA-256. */
@@ -36,17 +37,10 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export function createRouterMetrics(registry: Registry): RouterMetrics {
   const registers = [registry];
   return {
-    operationDuration: new Histogram({
-      name: 'timbre_router_operation_duration_seconds',
-      help: 'Time from a parsed request to its response.',
-      labelNames: ['transport', 'operation', 'outcome'] as const,
-      buckets: BUCKETS,
-      registers,
-    }),
-    refusals: new Counter({
-      name: 'timbre_router_refusals_total',
-      help: 'Operations that were not executed, by code.',
-      labelNames: ['code'] as const,
+    operations: createOperationMeter(registry),
+    activeOperations: new Gauge({
+      name: 'timbre_router_active_operations',
+      help: 'Operations that are prepared or executed, and subscriptions that are open.',
       registers,
     }),
     planLookups: new Counter({

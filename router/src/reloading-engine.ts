@@ -70,8 +70,10 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       retired: false,
       hold() {
         generation.active += 1;
+        metrics.activeOperations.inc();
         return () => {
           generation.active -= 1;
+          metrics.activeOperations.dec();
           if (generation.retired && generation.active === 0) endSoon(generation);
         };
       },

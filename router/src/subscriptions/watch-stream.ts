@@ -1,13 +1,13 @@
 /** What is to be told of a stream; its end once, however it comes. */
-export interface StreamWatcher {
-  onEvent?: () => void;
+export interface StreamWatcher<T> {
+  onEvent?: (event: T) => void;
   onEnd: () => void;
 }
 
 /** The same stream, under watch. */
 export function watchStream<T>(
   stream: AsyncIterableIterator<T, undefined>,
-  { onEvent, onEnd }: StreamWatcher,
+  { onEvent, onEnd }: StreamWatcher<T>,
 ): AsyncIterableIterator<T, undefined> {
   let open = true;
   const ended = () => {
@@ -19,7 +19,7 @@ export function watchStream<T>(
       try {
         const result = await stream.next();
         if (result.done === true) ended();
-        else onEvent?.();
+        else onEvent?.(result.value);
         return result;
       } catch (error) {
         ended();

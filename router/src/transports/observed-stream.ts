@@ -1,4 +1,5 @@
 import type { RouterMetrics } from '../metrics.ts';
+import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
 import { watchStream } from '../subscriptions/watch-stream.ts';
 
 export function isAsyncIterable<T>(
@@ -8,13 +9,13 @@ export function isAsyncIterable<T>(
 }
 
 /** The same stream, counted while it is open. */
-export function observed<T>(
-  stream: AsyncIterableIterator<T, undefined>,
-  metrics: RouterMetrics,
-): AsyncIterableIterator<T, undefined> {
+export function observed(stream: OutcomeStream, metrics: RouterMetrics): OutcomeStream {
   metrics.subscriptions.inc();
   return watchStream(stream, {
-    onEvent: () => metrics.subscriptionEvents.inc(),
+    onEvent({ errors }) {
+      metrics.subscriptionEvents.inc();
+      if (errors !== undefined) metrics.operations.errors(errors);
+    },
     onEnd: () => metrics.subscriptions.dec(),
   });
 }

@@ -24,21 +24,23 @@ export type ResultStream = AsyncIterableIterator<Result, undefined>;
  * Runs a prepared operation of any kind: a query or a mutation gives one result, or several where it defers and the
  * session is incremental; a subscription one for each event. A subscription that ends with an error rejects with a GraphQLError.
  *
+ * `started`: when it was asked for, by `performance.now()`.
+ *
  * @throws OperationRefused
  */
 export async function startOperation(
   prepared: PreparedOperation,
   session: Session,
-  { engine, metrics }: { engine: Engine; metrics: RouterMetrics },
+  { engine, metrics, started }: { engine: Engine; metrics: RouterMetrics; started: number },
 ): Promise<ResultStream> {
   const { operation } = prepared.operation;
   if (operation === OperationTypeNode.SUBSCRIPTION) {
     const stream = await engine.subscribe(prepared, session);
     return isAsyncIterable(stream) ? observed(stream, metrics) : resultsOf(stream);
   }
-  const stop = metrics.operationDuration.startTimer({ transport: session.transport, operation });
   const outcome = await engine.execute(prepared, session);
-  stop({ outcome: outcome.errors === undefined ? 'ok' : 'errors' });
+  const { errors } = outcome;
+  metrics.operations.ended({ session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors });
   return resultsOf(outcome);
 }
 

@@ -172,7 +172,11 @@ async function answerOperation(
     }
     if (operation === OperationTypeNode.SUBSCRIPTION) {
       if (accepted.subscription === null) throw subscriptionNeedsStream();
-      await stream(exchange, accepted.subscription, await startOperation(prepared, session, { engine, metrics }));
+      await stream(
+        exchange,
+        accepted.subscription,
+        await startOperation(prepared, session, { engine, metrics, started }),
+      );
       return;
     }
     if (accepted.single === null && accepted.results === null) throw notAcceptable();
@@ -193,7 +197,7 @@ async function answerOperation(
     const bytes = await send(res, { status: 200, head, type: accepted.single ?? JSON_TYPE, text });
     observe({ ...end, status: 200, bytes }, exchange);
   } catch (error) {
-    observe({ session, prepared, started, outcome: 'refused', errors: undefined }, exchange);
+    observe({ session, prepared, started, outcome: 'refused', errors: errorsOf(error) }, exchange);
     if (!(error instanceof OperationRefused)) throw error;
     const { errors, response } = error;
     const type = accepted.single;
@@ -208,13 +212,18 @@ async function answerOperation(
   }
 }
 
-function observe({ session, prepared, started, outcome }: OperationEnd, { options }: Exchange): void {
+/** Without those that should not happen: they are told of where they are caught. */
+function errorsOf(error: unknown): readonly GraphQLError[] | undefined {
+  if (error instanceof OperationRefused) return error.errors;
+  if (!(error instanceof HttpRefusal)) return undefined;
+  return [new GraphQLError(error.message, { extensions: { code: error.code } })];
+}
+
+function observe(end: OperationEnd, { options }: Exchange): void {
   const { metrics, log } = options;
-  const seconds = (performance.now() - started) / 1000;
-  const operation = outcome === 'refused' ? 'unknown' : (prepared?.operation.operation ?? 'unknown');
-  metrics.operationDuration.observe({ transport: 'http', operation, outcome }, seconds);
-  const name = prepared?.operation.name?.value;
-  log.debug({ requestId: session.requestId, operation, name, seconds }, 'answered');
+  const seconds = metrics.operations.ended(end);
+  const { operation, name } = end.prepared?.operation ?? {};
+  log.debug({ requestId: end.session.requestId, operation, name: name?.value, seconds }, 'answered');
 }
 
 function stream(

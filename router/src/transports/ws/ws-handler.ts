@@ -10,6 +10,7 @@ import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import { clientIdentityOf } from '../client-identity.ts';
+import { OperationRefused } from '../../operations/refusal.ts';
 import { startOperation } from '../results.ts';
 import { ConnectionRefused } from './connection.ts';
 import type { Handshake } from './connection.ts';
@@ -81,10 +82,15 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
           address,
           client: clientIdentityOf(headers),
         };
-        const prepared = await engine.prepare(request, session);
+        const started = performance.now();
+        const prepared = await engine.prepare(request, session).catch((error: unknown) => {
+          const errors = error instanceof OperationRefused ? error.errors : undefined;
+          metrics.operations.ended({ session, prepared: null, started, outcome: 'refused', errors });
+          throw error;
+        });
         // What a client that left has started to change is brought to its end.
         const abandoned = prepared.operation.operation === OperationTypeNode.QUERY ? { signal: gone() } : {};
-        return startOperation(prepared, { ...session, ...abandoned }, { engine, metrics });
+        return startOperation(prepared, { ...session, ...abandoned }, { engine, metrics, started });
       },
       onFailure(error) {
         const requestId = randomUUID();

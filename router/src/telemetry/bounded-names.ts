@@ -1,0 +1,24 @@
+/** Stands for every name that there is no place for. */
+export const OTHER = '(other)';
+/** Stands for those that have no name. */
+export const NONE = '(none)';
+
+const MAX_LENGTH = 128;
+
+/** Names that clients choose, as labels: the first so many, of a bounded length, and one label for all others. */
+export interface BoundedNames {
+  labelOf(name: string | null | undefined): string;
+}
+
+export function createBoundedNames(maximum: number): BoundedNames {
+  const known = new Set<string>();
+  return {
+    labelOf(name) {
+      if (name === null || name === undefined || name === '') return NONE;
+      if (known.has(name)) return name;
+      if (known.size >= maximum || name.length > MAX_LENGTH) return OTHER;
+      known.add(name);
+      return name;
+    },
+  };
+}

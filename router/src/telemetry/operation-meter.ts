@@ -1,0 +1,112 @@
+import type { ErrorCode } from '@timbre/platform/errors';
+import type { GraphQLError } from 'graphql';
+import { Counter, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { codeOf } from '../error-code.ts';
+import type { OperationEnd } from '../transports/operation-end.ts';
+import { createBoundedNames, OTHER } from './bounded-names.ts';
+
+/** Counts what became of operations. */
+export interface OperationMeter {
+  /** @returns how long it took, in seconds */
+  ended(end: OperationEnd): number;
+  /** Errors of an answer, or of an event of a subscription. */
+  errors(errors: readonly GraphQLError[]): void;
+}
+
+/** Clients choose the names: however many they invent, so many are told apart. */
+const MAX_OPERATIONS = 200;
+const MAX_CLIENTS = 50;
+const MAX_PAIRS = 500;
+
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Of each of very many series. */
+const FEW_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+export function createOperationMeter(registry: Registry): OperationMeter {
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'timbre_router_operation_duration_seconds',
+    help: 'Time from a parsed request to its response.',
+    labelNames: ['transport', 'operation', 'outcome'] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  const named = new Histogram({
+    name: 'timbre_router_named_operation_duration_seconds',
+    help: 'Time from a parsed request to its response, of operations that were executed.',
+    labelNames: ['operation_name', 'client'] as const,
+    buckets: FEW_BUCKETS,
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'timbre_router_refusals_total',
+    help: 'Operations that were not executed, by code.',
+    labelNames: ['code'] as const,
+    registers,
+  });
+  const errors = new Counter({
+    name: 'timbre_router_errors_total',
+    help: 'Errors in answers to operations that were executed, and in events, by code: UNAUTHORIZED_FIELD_OR_TYPE are fields withheld.',
+    labelNames: ['code'] as const,
+    registers,
+  });
+  const namedFor = createNamed(named);
+
+  const countErrors = (all: readonly GraphQLError[]) => {
+    const counts = new Map<ErrorCode, number>();
+    for (const error of all) {
+      const code = codeOf(error);
+      counts.set(code, (counts.get(code) ?? 0) + 1);
+    }
+    for (const [code, count] of counts) errors.inc({ code }, count);
+  };
+
+  return {
+    ended({ session, prepared, started, outcome, errors: told }) {
+      const seconds = (performance.now() - started) / 1000;
+      const isRefused = outcome === 'refused' || prepared === null;
+      const operation = isRefused ? 'unknown' : prepared.operation.operation;
+      duration.observe({ transport: session.transport, operation, outcome }, seconds);
+      if (isRefused) {
+        refusals.inc({ code: codeOf(told?.[0]) });
+      } else {
+        namedFor(prepared.operation.name?.value, session.client.name).observe(seconds);
+        if (told !== undefined) countErrors(told);
+      }
+      return seconds;
+    },
+    errors: countErrors,
+  };
+}
+
+interface Observer {
+  observe: (seconds: number) => void;
+}
+
+/** The series of an operation's name and a client's, found without a look at labels. */
+function createNamed(histogram: Histogram<'operation_name' | 'client'>) {
+  const operations = createBoundedNames(MAX_OPERATIONS);
+  const clients = createBoundedNames(MAX_CLIENTS);
+  const series = new Map<string, Map<string, Observer>>();
+  let pairs = 0;
+
+  const observerOf = (operation_name: string, client: string): Observer => histogram.labels({ operation_name, client });
+  const rest = observerOf(OTHER, OTHER);
+
+  return (name: string | undefined, client: string | null): Observer => {
+    const [operation, caller] = [operations.labelOf(name), clients.labelOf(client)];
+    let ofOperation = series.get(operation);
+    const known = ofOperation?.get(caller);
+    if (known !== undefined) return known;
+    if (pairs >= MAX_PAIRS) return rest;
+    pairs += 1;
+    if (ofOperation === undefined) {
+      ofOperation = new Map();
+      series.set(operation, ofOperation);
+    }
+    const observer = observerOf(operation, caller);
+    ofOperation.set(caller, observer);
+    return observer;
+  };
+}
