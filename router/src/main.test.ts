@@ -167,6 +167,11 @@ describe('on any supergraph', () => {
     expect(await (await fetch(new URL('/metrics', program.url))).text()).toContain(
       'timbre_router_operation_duration_seconds',
     );
+    expect(await (await fetch(new URL('/usage?deprecated=true', program.url))).json()).toEqual({
+      since: expect.stringMatching(/^\d{4}-/),
+      coordinates: [],
+    });
+    expect((await fetch(new URL('/usage', program.url), { method: 'POST' })).status).toBe(405);
     expect((await fetch(new URL('/nothing', program.url))).status).toBe(404);
     for (const path of ['/health', '/livez', '/metrics', '/nothing', '/graphql']) {
       const { headers } = await fetch(new URL(path, program.url));

@@ -1,11 +1,14 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { createFieldUsage } from './telemetry/field-usage.ts';
+import type { FieldUsage } from './telemetry/field-usage.ts';
 import { createOperationMeter } from './telemetry/operation-meter.ts';
 import type { OperationMeter } from './telemetry/operation-meter.ts';
 
 /** What the router counts, beside what the HTTP server does. Labels come from small closed sets. */
 export interface RouterMetrics {
   operations: OperationMeter;
+  usage: FieldUsage;
   /** Operations that run, subscriptions among them. */
   activeOperations: Gauge;
   /** Lookups of the plan cache by `hit` and `miss`. */
@@ -36,8 +39,10 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export function createRouterMetrics(registry: Registry): RouterMetrics {
   const registers = [registry];
+  const usage = createFieldUsage(registry);
   return {
-    operations: createOperationMeter(registry),
+    operations: createOperationMeter(registry, usage),
+    usage,
     activeOperations: new Gauge({
       name: 'timbre_router_active_operations',
       help: 'Operations that are prepared or executed, and subscriptions that are open.',

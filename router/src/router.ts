@@ -51,6 +51,7 @@ import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
 import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
+import type { UsageFilter, UsageReport } from './telemetry/field-usage.ts';
 import { traceOperations } from './telemetry/trace-operations.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
 import { PREFLIGHT_HEADERS } from './transports/http/csrf.ts';
@@ -154,6 +155,8 @@ export interface Router {
    * @throws Error that says what is wrong with it: the present one stays
    */
   trust: (manifest: string) => void;
+  /** Which clients have used what of the schema, since the start. */
+  usage: (filter?: UsageFilter) => UsageReport;
   /** Closes the clients' websockets with 1001, and ends subscriptions over HTTP with an error. Other HTTP requests in flight are the server's to wait for. */
   drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
@@ -244,6 +247,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     upgrade: ws.upgrade,
     registry,
     reload: (sdl) => engine.reload(sdl),
+    usage: (filter) => metrics.usage.report(filter),
     trust(manifest) {
       if (documents === null) throw new Error('The router was made without trusted documents.');
       documents.replace(manifest);
@@ -320,6 +324,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
       resume: options.resume ?? {},
       ...(options.eventQueueCapacity === undefined ? {} : { eventQueueCapacity: options.eventQueueCapacity }),
     });
+    metrics.usage.learn(supergraph.schema);
     return { supergraph, prepare, engine };
   } catch (error) {
     supergraph.unload();

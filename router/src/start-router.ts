@@ -33,6 +33,7 @@ import type { SupergraphSource } from './supergraph/supergraph-source.ts';
 import { watchSupergraph } from './supergraph/watch-supergraph.ts';
 import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
 import { securityHeaders } from './transports/http/security-headers.ts';
+import { usageHandler } from './telemetry/usage-handler.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
@@ -76,7 +77,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     ready: () => undefined,
     headers,
     handler: route(
-      { graphql: router.handle, media, logOut: authentication?.logOut ?? null },
+      { graphql: router.handle, media, logOut: authentication?.logOut ?? null, usage: usageHandler(router.usage) },
       { headers, ready: () => !draining },
     ),
     routeOf: (req) => (pathOf(req) === GRAPHQL_PATH ? GRAPHQL_PATH : isMediaPath(pathOf(req)) ? 'media' : 'other'),
@@ -109,10 +110,12 @@ interface Handlers {
   graphql: HttpHandler;
   media: HttpHandler | null;
   logOut: HttpHandler | null;
+  /** For this machine only. */
+  usage: HttpHandler;
 }
 
 function route(
-  { graphql, media, logOut }: Handlers,
+  { graphql, media, logOut, usage }: Handlers,
   { headers, ready }: { headers: Readonly<Record<string, string>>; ready: () => boolean },
 ): HttpHandler {
   return (req: IncomingMessage, res: ServerResponse) => {
@@ -125,6 +128,7 @@ function route(
     }
     if (media !== null && isMediaPath(path)) return media(req, res);
     if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
+    if (path === '/usage' && isLoopback(req)) return usage(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
 }

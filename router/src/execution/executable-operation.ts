@@ -11,6 +11,8 @@ import type { ErrorPlacement } from '../auth/authorization.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
 import { conditionOf, conditionVariables, createByConditions, isIncluded } from '../operations/by-conditions.ts';
 import type { OperationCosts } from '../demand/operation-costs.ts';
+import { usageOf } from '../telemetry/used-coordinates.ts';
+import type { OperationUsage } from '../telemetry/used-coordinates.ts';
 import { asksFor } from './asks-for.ts';
 import type { CompiledPlan, FetchStep } from './compile-plan.ts';
 import type { Data } from './data.ts';
@@ -34,6 +36,8 @@ export interface ExecutableOperation {
   introspect: ((variables: Variables) => Data) | null;
   /** Null where costs are not counted. */
   costs: OperationCosts | null;
+  /** What of the schema the client's document uses: made anew by each call. */
+  usage: () => OperationUsage;
 }
 
 export interface ExecutableOptions {
@@ -67,6 +71,7 @@ export function makeExecutable(options: ExecutableOptions): ExecutableOperation 
     costs,
     asksFor: (path) => asksFor(options, path),
     introspect: introspection(options),
+    usage: () => usageOf(options),
     shapeFor: createByConditions(conditions, (coerced) => shapeOf(options, coerced)),
   };
 }

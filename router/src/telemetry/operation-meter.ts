@@ -4,6 +4,7 @@ import { Counter, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { codeOf } from '../error-code.ts';
 import type { OperationEnd } from '../transports/operation-end.ts';
+import type { FieldUsage } from './field-usage.ts';
 import { createBoundedNames, OTHER } from './bounded-names.ts';
 
 /** Counts what became of operations. */
@@ -23,7 +24,7 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Of each of very many series. */
 const FEW_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-export function createOperationMeter(registry: Registry): OperationMeter {
+export function createOperationMeter(registry: Registry, usage: FieldUsage): OperationMeter {
   const registers = [registry];
   const duration = new Histogram({
     name: 'timbre_router_operation_duration_seconds',
@@ -71,6 +72,7 @@ export function createOperationMeter(registry: Registry): OperationMeter {
       if (isRefused) {
         refusals.inc({ code: codeOf(told?.[0]) });
       } else {
+        usage.count(prepared, session.client);
         namedFor(prepared.operation.name?.value, session.client.name).observe(seconds);
         if (told !== undefined) countErrors(told);
       }

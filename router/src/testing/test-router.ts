@@ -15,7 +15,7 @@ import { createTokenRecognition } from '../auth/recognize-token.ts';
 import type { TrustedIssuer } from '../auth/trusted-issuer.ts';
 import { createTokenVerifier } from '../auth/verify-token.ts';
 import { createRouter } from '../router.ts';
-import type { RouterOptions } from '../router.ts';
+import type { Router, RouterOptions } from '../router.ts';
 import { IDENTITY_SECRET } from './test-subgraph.ts';
 import type { TestGraph } from './test-graph.ts';
 import { AUDIENCE, ISSUER } from './test-issuer.ts';
@@ -42,6 +42,7 @@ export interface TestRouter {
   /** Summed over all labels but those that are given. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   reload(sdl: string): Promise<void>;
+  usage: Router['usage'];
   trust(manifest: string): void;
   /** Closes the sockets, as a stop does. */
   drain(): Promise<void>;
@@ -119,6 +120,7 @@ export async function startTestRouter(
         .reduce((sum, { value }) => sum + value, 0);
     },
     reload: router.reload,
+    usage: router.usage,
     trust: router.trust,
     drain: router.drain,
     async close() {

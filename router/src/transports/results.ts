@@ -35,6 +35,7 @@ export async function startOperation(
 ): Promise<ResultStream> {
   const { operation } = prepared.operation;
   if (operation === OperationTypeNode.SUBSCRIPTION) {
+    metrics.usage.count(prepared, session.client);
     const stream = await engine.subscribe(prepared, session);
     return isAsyncIterable(stream) ? observed(stream, metrics) : resultsOf(stream);
   }
