@@ -1,6 +1,7 @@
 import type { EnvSource } from '@timbre/platform/env';
 import { SettingsError } from '@timbre/platform/env';
 import { readConfiguration } from './configuration/read-configuration.ts';
+import { openDocuments } from './documents/open-documents.ts';
 import type { RouterSettings } from './env.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import { supergraphSource } from './supergraph/supergraph-source.ts';
@@ -12,7 +13,10 @@ import { supergraphSource } from './supergraph/supergraph-source.ts';
  * @throws SettingsError that lists what is wrong
  */
 export async function checkSettings(settings: RouterSettings, variables: EnvSource): Promise<string> {
-  if (settings.config !== null) await readConfiguration(settings.config, variables);
+  if (settings.config !== null) {
+    const { documents } = await readConfiguration(settings.config, variables);
+    if (documents !== undefined) await openDocuments(documents, { file: settings.config, shared: null });
+  }
   const source = supergraphSource(settings.supergraph);
   try {
     const supergraph = await loadSupergraph((await source.read()) ?? '');

@@ -13,6 +13,7 @@ import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { openBus, openShared } from '@timbre/platform/services';
+import type { SharedServices } from '@timbre/platform/services';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
 import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-handler';
@@ -24,6 +25,9 @@ import { startAuthentication } from './auth/start-authentication.ts';
 import type { Authentication, IssuerSettings } from './auth/start-authentication.ts';
 import { optionsOf } from './configuration/options-of.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
+import type { RouterConfiguration } from './configuration/router-configuration.ts';
+import { openDocuments } from './documents/open-documents.ts';
+import type { OpenDocuments } from './documents/open-documents.ts';
 import { subgraphVariable } from './env.ts';
 import type { RouterSettings, TimbreSettings } from './env.ts';
 import { createRouter } from './router.ts';
@@ -49,6 +53,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
 
   const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
   const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
+  const documents = await documentsOf(configuration, settings, shared);
   const bus = await busOf(settings, log);
   const authentication = await authenticationOf(settings, bus, log);
 
@@ -61,6 +66,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     registry: metrics.registry,
     tracing,
     ...(shared === null ? {} : { planCache: shared.cache, limiter: shared.relaxedLimiter }),
+    documents: documents?.options ?? null,
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...ownGraph(settings),
@@ -91,6 +97,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   // A supergraph that is refused has been told of where it was refused.
   const onChange = (sdl: string) => router.reload(sdl).catch(() => undefined);
   const watch = watchSupergraph(source, { log, onChange });
+  const documentsWatch = documents?.follow(router.trust, log);
   log.info({ url: `${server.url}${GRAPHQL_PATH}`, watching: source.name }, 'the router listens');
 
   return {
@@ -98,6 +105,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     async close(options) {
       draining = true;
       watch.close();
+      documentsWatch?.close();
       await server.close(options);
       await Promise.all([router.close(), authentication?.close(), shared?.close()]);
       await bus?.close();
@@ -131,6 +139,15 @@ function route(
     if (path === '/usage' && isLoopback(req)) return usage(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
+}
+
+async function documentsOf(
+  { documents }: RouterConfiguration,
+  { config }: RouterSettings,
+  shared: SharedServices | null,
+): Promise<OpenDocuments | null> {
+  if (documents === undefined || config === null) return null;
+  return openDocuments(documents, { file: config, shared: shared?.cache ?? null });
 }
 
 async function busOf({ redisUrl, busUrl }: RouterSettings, log: Logger): Promise<Bus | null> {

@@ -1,9 +1,9 @@
 import type { RouterOptions } from '../router.ts';
 import type { RouterConfiguration } from './router-configuration.ts';
 
-/** What a configuration says, as options of a router. */
+/** What a configuration says, as options of a router; documents have to be read first. */
 export function optionsOf(configuration: RouterConfiguration): Partial<RouterOptions> {
-  const { introspection, headers, subgraphs, subscriptions, ...same } = configuration;
+  const { introspection, headers, subgraphs, subscriptions, documents: _documents, ...same } = configuration;
   return {
     ...same,
     ...subscriptions,

@@ -11,7 +11,44 @@ const limits = z
     maxAliases: count.describe('aliased fields'),
     maxRootFields: positive.describe('fields of the operation itself'),
     maxFields: positive.describe('fields altogether, fragments spread'),
+    maxDirectives: count.describe('directives, fragments spread'),
+    maxDefers: count.describe('deferred fragments, fragments spread'),
+    maxListLength: positive.describe('items of any one list, in variables and in the document'),
+    maxInputDepth: positive.describe('lists and objects within one another, in variables'),
     introspectionDepth: z.boolean().describe('bound nested lists of types in introspection'),
+  })
+  .exactPartial();
+
+const perSecond = z.number().positive().describe('per second; below one, one in as many seconds as it takes');
+
+const rates = z
+  .strictObject({
+    perPrincipal: perSecond,
+    perAddress: perSecond.describe('per second, of all who are anonymous at one address'),
+    operations: z.record(z.string(), perSecond).describe('of one principal or address, by the name of the operation'),
+  })
+  .exactPartial();
+
+const concurrency = z
+  .strictObject({
+    operations: positive.describe('queries and mutations of one principal at once'),
+    subscriptions: positive.describe('of one principal'),
+    sockets: positive.describe('websockets of one principal'),
+    socketsPerAddress: positive.describe('websockets of one address, whoever comes by it'),
+    operationsPerSocket: positive.describe('on one websocket at once, subscriptions included'),
+  })
+  .exactPartial();
+
+const documents = z
+  .strictObject({
+    automatic: z.boolean().describe('automatic persisted queries'),
+    trusted: z.strictObject({
+      source: z
+        .string()
+        .describe("a manifest of Apollo's format, or a directory of operations: a path from this file, or a URL"),
+      mode: z.enum(['off', 'log', 'enforce', 'enforce-ids']).describe('what becomes of other documents'),
+      freeformScope: z.string().min(1).describe('who holds it may send anything').exactOptional(),
+    }),
   })
   .exactPartial();
 
@@ -96,6 +133,9 @@ export const configurationSchema = z
       .describe('for everybody, for nobody, or for who holds a scope'),
     authorization,
     limits,
+    rates,
+    concurrency,
+    documents,
     demand,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
     batching: z.strictObject({ maximum: positive }).describe('operations in one request; without it, one'),

@@ -1,17 +1,24 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfiguration } from '../configuration/read-configuration.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { codesOf, startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
-import { GENEROUS_LIMITS, STRICT_LIMITS } from './operation-limits.ts';
+import { GENEROUS_LIMITS } from './operation-limits.ts';
+import type { OperationLimits } from './operation-limits.ts';
 
+/** Those of Timbre's own graph. */
+let limits: OperationLimits;
 let graph: TestGraph;
 let strict: TestRouter;
 let open: TestRouter;
 
 beforeAll(async () => {
   graph = await startTestGraph();
-  strict = await startTestRouter(graph, { limits: STRICT_LIMITS });
+  const file = fileURLToPath(new URL('../../router.yaml', import.meta.url));
+  limits = { ...GENEROUS_LIMITS, ...(await readConfiguration(file, {})).limits };
+  strict = await startTestRouter(graph, { limits });
   open = await startTestRouter(graph);
 });
 
@@ -29,8 +36,8 @@ const aliases = (count: number) => `{ ${Array.from({ length: count }, (_, i) => 
 
 describe('depth', () => {
   test('is allowed up to the limit, and named beyond it', async () => {
-    expect((await strict.query(query(STRICT_LIMITS.maxDepth))).errors).toEqual([]);
-    const answer = await strict.query(query(STRICT_LIMITS.maxDepth + 1));
+    expect((await strict.query(query(limits.maxDepth))).errors).toEqual([]);
+    const answer = await strict.query(query(limits.maxDepth + 1));
     expect(answer.errors).toMatchObject([
       {
         message: 'The operation is 21 levels deep; the limit is 20.',
@@ -91,7 +98,7 @@ describe('size', () => {
     expect((await strict.query(`{ ${roots} }`)).errors).toMatchObject([
       { extensions: { details: { limit: 'rootFields' } } },
     ]);
-    const tokens = `{ who { ${'userId '.repeat(STRICT_LIMITS.maxTokens)} } }`;
+    const tokens = `{ who { ${'userId '.repeat(limits.maxTokens)} } }`;
     expect((await strict.query(tokens)).errors).toMatchObject([{ extensions: { details: { limit: 'tokens' } } }]);
     const bomb = Array.from(
       { length: 17 },

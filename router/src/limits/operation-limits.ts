@@ -35,17 +35,3 @@ export const GENEROUS_LIMITS: OperationLimits = {
   maxInputDepth: 100,
   introspectionDepth: false,
 };
-
-/** For Timbre's own graph; the deepest thing that tools send is the introspection query (15 levels). */
-export const STRICT_LIMITS: OperationLimits = {
-  maxTokens: 10_000,
-  maxDepth: 20,
-  maxAliases: 30,
-  maxRootFields: 20,
-  maxFields: 2_000,
-  maxDirectives: 100,
-  maxDefers: 20,
-  maxListLength: 500,
-  maxInputDepth: 20,
-  introspectionDepth: true,
-};
