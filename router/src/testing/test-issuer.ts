@@ -1,4 +1,5 @@
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { KeyObject, sign } from 'node:crypto';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import type { JSONWebKeySet } from 'jose';
 
 export const ISSUER = 'https://issuer.test/';
@@ -8,6 +9,8 @@ export interface TestIssuer {
   jwks: JSONWebKeySet;
   /** A good token, but for what is overridden. */
   sign(claims?: Record<string, unknown>, header?: { alg?: string; kid?: string; typ?: string }): Promise<string>;
+  /** Signs a header and a payload as they are written. */
+  signText(header: string, payload: string): string;
   /** Adds a key and signs with it from now on. */
   rotate(): Promise<void>;
   publicKeyPem(): Promise<string>;
@@ -26,10 +29,15 @@ export async function createTestIssuer(): Promise<TestIssuer> {
         .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'at+jwt', ...header })
         .sign(key.privateKey);
     },
+    signText(header, payload) {
+      const input = [header, payload].map((text) => Buffer.from(text).toString('base64url')).join('.');
+      const options = { key: KeyObject.from(key.privateKey), dsaEncoding: 'ieee-p1363' } as const;
+      return `${input}.${sign('sha256', Buffer.from(input), options).toString('base64url')}`;
+    },
     async rotate() {
       key = await addKey(jwks, `key-${jwks.keys.length + 1}`);
     },
-    publicKeyPem: async () => JSON.stringify(await exportJWK(key.publicKey)),
+    publicKeyPem: () => exportSPKI(key.publicKey),
   };
 }
 
