@@ -34,11 +34,19 @@ export async function askIncrementally(url: string, operation: Operation): Promi
     headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824, application/json' },
     body: JSON.stringify(operation),
   });
+  return putTogether(await partsOf(response));
+}
+
+/** The payloads of a response: of a multipart one, each; of any other, the one. */
+export async function partsOf(response: Response): Promise<unknown[]> {
   const boundary = /boundary="?([^";]+)"?/.exec(response.headers.get('content-type') ?? '')?.[1];
   const text = await response.text();
   const bodies = boundary === undefined ? [text] : text.split(`--${boundary}`).flatMap(bodyOf);
-  const parts = bodies.map((body) => partSchema.parse(JSON.parse(body)));
+  return bodies.map((body) => JSON.parse(body));
+}
 
+export function putTogether(payloads: readonly unknown[]): Incremental {
+  const parts = payloads.map((payload) => partSchema.parse(payload));
   const data = parts[0]?.data ?? null;
   const errors = parts.flatMap((part) => part.errors ?? []);
   for (const { path, data: late, errors: lateErrors = [] } of parts.flatMap((part) => part.incremental ?? [])) {

@@ -10,8 +10,10 @@ import {
   isListType,
   isNonNullType,
   isRequiredArgument,
+  isRequiredInputField,
   isUnionType,
   getNamedType,
+  OperationTypeNode,
 } from 'graphql';
 import type { GraphQLCompositeType, GraphQLField, GraphQLInputType, GraphQLSchema } from 'graphql';
 import type { Operation } from './expect-same.ts';
@@ -22,10 +24,22 @@ const DEPTH = 5;
 /** Names that an alias may have besides those of fields. */
 const FREE_NAMES = ['x', 'y', 'z'];
 
-/** Valid queries on a schema, with everything that a query may have. They shrink. */
-export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
-  const query = schema.getQueryType();
-  if (query === null || query === undefined) throw new Error('The schema has no queries.');
+export interface RandomQueryOptions {
+  /** Default: queries. Of a subscription, one field at the root and nothing else. */
+  operation?: OperationTypeNode;
+  /** Of the operation. */
+  name?: string;
+  /** Whether fragments may be deferred; default not. */
+  defer?: boolean;
+  /** Fields below one another, at most; default 5. */
+  depth?: number;
+}
+
+/** Valid operations on a schema, with everything that one may have. They shrink. */
+export function randomQuery(schema: GraphQLSchema, options: RandomQueryOptions = {}): fc.Arbitrary<Operation> {
+  const { operation = OperationTypeNode.QUERY, name: operationName, defer = false, depth: levels = DEPTH } = options;
+  const query = schema.getRootType(operation);
+  if (query === null || query === undefined) throw new Error(`The schema has no ${operation}.`);
   const composites = Object.values(schema.getTypeMap()).filter(
     (type): type is GraphQLCompositeType => isCompositeType(type) && !type.name.startsWith('__'),
   );
@@ -36,9 +50,9 @@ export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
   function selections(type: GraphQLCompositeType, depth: number): fc.Arbitrary<DraftSelection[]> {
     const known = made.get(`${type.name} ${depth}`);
     if (known !== undefined) return known;
-    const choices: { weight: number; arbitrary: fc.Arbitrary<DraftSelection> }[] = [
-      { weight: 1, arbitrary: field('__typename', [], fc.constant(null)) },
-    ];
+    const choices: { weight: number; arbitrary: fc.Arbitrary<DraftSelection> }[] = [];
+    const isSubscribed = type === query && operation === OperationTypeNode.SUBSCRIPTION;
+    if (!isSubscribed) choices.push({ weight: 1, arbitrary: field('__typename', [], fc.constant(null)) });
     for (const definition of fieldsOf(type)) {
       const inner = getNamedType(definition.type);
       if (!isCompositeType(inner))
@@ -48,7 +62,7 @@ export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
         choices.push({ weight: type === query ? 6 : 3, arbitrary: field(definition.name, definition.args, set) });
       }
     }
-    if (depth > 1) {
+    if (depth > 1 && !isSubscribed) {
       for (const other of composites.filter((candidate) => doTypesOverlap(schema, candidate, type))) {
         const set = lazily(() => selections(other, depth - 1));
         choices.push({ weight: other === type ? 2 : 3, arbitrary: fragment(other.name, set) });
@@ -62,7 +76,8 @@ export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
       });
       choices.push({ weight: 1, arbitrary: fc.record({ kind: fc.constant('repeat'), of: fc.nat(20) }) });
     }
-    const set = fc.array(fc.oneof(...choices), { minLength: 1, maxLength: depth > 3 ? 4 : 3 });
+    const maxLength = isSubscribed ? 1 : depth > 3 ? 4 : 3;
+    const set = fc.array(fc.oneof(...choices), { minLength: 1, maxLength });
     made.set(`${type.name} ${depth}`, set);
     return set;
   }
@@ -77,7 +92,8 @@ export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
       name: fc.constant(name),
       alias,
       args: fc.tuple(...args.map(argument)).map((given) => given.filter((arg) => arg !== null)),
-      conditions,
+      // A subscription's field may not be left out.
+      conditions: operation === OperationTypeNode.SUBSCRIPTION ? fc.constant([]) : conditions,
       inner,
     });
 
@@ -86,17 +102,24 @@ export function randomQuery(schema: GraphQLSchema): fc.Arbitrary<Operation> {
       kind: fc.constant('fragment'),
       on: fc.constant(on),
       named: on === null ? fc.constant(false) : fc.boolean(),
-      conditions,
+      conditions: defer ? fc.tuple(conditions, deferred).map((both) => both.flat()) : conditions,
       selections: set,
     });
 
   return fc
     .record({
-      selections: selections(query, DEPTH),
+      selections: selections(query, levels),
       flags: fc.record({ a: fc.boolean(), b: fc.boolean() }),
     })
-    .map((draft) => writeQuery(schema, draft));
+    .map((draft) =>
+      writeQuery(schema, { ...draft, operation, ...(operationName === undefined ? {} : { name: operationName }) }),
+    );
 }
+
+const deferred: fc.Arbitrary<Condition[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Condition[]>([]) },
+  { weight: 1, arbitrary: fc.tuple(fc.record({ directive: fc.constant('defer'), value: fc.constantFrom(true, 'a') })) },
+);
 
 const conditions: fc.Arbitrary<Condition[]> = fc.oneof(
   { weight: 8, arbitrary: fc.constant<Condition[]>([]) },
@@ -131,7 +154,8 @@ function present(type: GraphQLInputType, depth: number): fc.Arbitrary<unknown> {
   if (isInputObjectType(type)) {
     const fields = Object.values(type.getFields()).filter((field) => depth > 0 || !isInputObjectType(field.type));
     const arbitraries = fields.map((field) => [field.name, value(field.type, depth - 1)] as const);
-    return fc.record(Object.fromEntries(arbitraries), { requiredKeys: [] });
+    const requiredKeys = fields.filter(isRequiredInputField).map(({ name }) => name);
+    return fc.record(Object.fromEntries(arbitraries), { requiredKeys });
   }
   if (type === GraphQLInt) return fc.integer({ min: 0, max: 3 });
   if (type === GraphQLFloat) return fc.integer({ min: 0, max: 3 });

@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { execute, parse, validate } from 'graphql';
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import { IDENTITY_HEADER } from '@timbre/platform/identity';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { z } from 'zod';
@@ -27,11 +29,18 @@ const requestSchema = z.object({
   variables: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** Serves each schema at a path of its own, over HTTP and graphql-transport-ws. They validate what they are asked. */
-export async function serveSubgraphs(schemas: ReadonlyMap<string, GraphQLSchema>): Promise<SubgraphServers> {
+/**
+ * Serves each schema at a path of its own, over HTTP and graphql-transport-ws. They validate what they are asked.
+ *
+ * @param contextOf what resolvers are given of the identity that the router sends
+ */
+export async function serveSubgraphs(
+  schemas: ReadonlyMap<string, GraphQLSchema>,
+  contextOf: (identity: unknown) => unknown = () => undefined,
+): Promise<SubgraphServers> {
   const nameOf = (req: IncomingMessage) => (req.url ?? '').slice(1);
 
-  async function answer(name: string, body: string): Promise<ExecutionResult> {
+  async function answer(name: string, body: string, identity: unknown): Promise<ExecutionResult> {
     const schema = schemas.get(name);
     if (schema === undefined) throw new Error(`No subgraph ${name}`);
     const { query, operationName, variables } = requestSchema.parse(JSON.parse(body));
@@ -39,18 +48,26 @@ export async function serveSubgraphs(schemas: ReadonlyMap<string, GraphQLSchema>
     const document = parse(query);
     const errors = validate(schema, document);
     if (errors.length > 0) return { errors };
-    return execute({ schema, document, operationName: operationName ?? null, variableValues: variables ?? null });
+    return execute({
+      schema,
+      document,
+      operationName: operationName ?? null,
+      variableValues: variables ?? null,
+      contextValue: contextOf(identity),
+    });
   }
 
   const server = createServer((req, res) => {
     void text(req)
-      .then((body) => answer(nameOf(req), body))
+      .then((body) => answer(nameOf(req), body, req.headers[IDENTITY_HEADER]))
       .catch((error: unknown) => ({ errors: [{ message: String(error) }] }))
       .then((result) => res.setHeader('content-type', 'application/json').end(JSON.stringify(result)));
   });
   const sockets = [...schemas].map(([name, schema]) => {
     const wsServer = new WebSocketServer({ noServer: true });
-    useServer({ schema }, wsServer);
+    const context = (_ctx: unknown, _id: string, { extensions }: SubscribePayload) =>
+      contextOf(extensions?.['identity']);
+    useServer({ schema, context }, wsServer);
     return [name, wsServer] as const;
   });
   server.on('upgrade', (req, socket, head) => {

@@ -55,39 +55,43 @@ export type DraftSelection =
   | { kind: 'repeat'; of: number };
 
 export interface Draft {
+  /** Default: a query without a name. */
+  operation?: OperationTypeNode;
+  name?: string;
   selections: DraftSelection[];
   /** Values of the variables in conditions. */
   flags: Readonly<Record<string, boolean>>;
 }
 
-/** Makes a valid query of a draft: aliases that cannot be merged get a name of their own. */
-export function writeQuery(schema: GraphQLSchema, { selections, flags }: Draft): Operation {
+/** Makes a valid operation of a draft: aliases that cannot be merged get a name of their own. */
+export function writeQuery(schema: GraphQLSchema, draft: Draft): Operation {
+  const { operation = OperationTypeNode.QUERY, name: operationName, selections: drafts, flags } = draft;
   const fragments: FragmentDefinitionNode[] = [];
   const used = new Map<string, { type: string; value: unknown }>();
 
-  const set = (drafts: readonly DraftSelection[], parent: string): SelectionSetNode => ({
+  const set = (list: readonly DraftSelection[], parent: string): SelectionSetNode => ({
     kind: Kind.SELECTION_SET,
-    selections: drafts.map((selection) => write(selection, parent)),
+    selections: list.map((selection) => write(selection, parent)),
   });
 
-  function write(draft: DraftSelection, parent: string): SelectionNode {
-    if (draft.kind === 'repeat') return repeat(draft.of, parent);
-    const directives = draft.conditions.map(condition);
-    if (draft.kind === 'field') {
-      const { alias, inner } = draft;
+  function write(selection: DraftSelection, parent: string): SelectionNode {
+    if (selection.kind === 'repeat') return repeat(selection.of, parent);
+    const directives = selection.conditions.map(condition);
+    if (selection.kind === 'field') {
+      const { alias, inner } = selection;
       return {
         kind: Kind.FIELD,
-        name: name(draft.name),
+        name: name(selection.name),
         ...(alias === null ? {} : { alias: name(alias) }),
-        arguments: draft.args.map(argument),
+        arguments: selection.args.map(argument),
         directives,
         ...(inner === null ? {} : { selectionSet: set(inner.selections, inner.type) }),
       };
     }
-    const selectionSet = set(draft.selections, draft.on ?? parent);
-    if (draft.on === null) return { kind: Kind.INLINE_FRAGMENT, directives, selectionSet };
-    const typeCondition = { kind: Kind.NAMED_TYPE, name: name(draft.on) } as const;
-    if (!draft.named) return { kind: Kind.INLINE_FRAGMENT, typeCondition, directives, selectionSet };
+    const selectionSet = set(selection.selections, selection.on ?? parent);
+    if (selection.on === null) return { kind: Kind.INLINE_FRAGMENT, directives, selectionSet };
+    const typeCondition = { kind: Kind.NAMED_TYPE, name: name(selection.on) } as const;
+    if (!selection.named) return { kind: Kind.INLINE_FRAGMENT, typeCondition, directives, selectionSet };
     const fragment = name(`F${fragments.length}`);
     fragments.push({ kind: Kind.FRAGMENT_DEFINITION, name: fragment, typeCondition, selectionSet });
     return { kind: Kind.FRAGMENT_SPREAD, name: fragment, directives };
@@ -124,8 +128,9 @@ export function writeQuery(schema: GraphQLSchema, { selections, flags }: Draft):
 
   const query: OperationDefinitionNode = {
     kind: Kind.OPERATION_DEFINITION,
-    operation: OperationTypeNode.QUERY,
-    selectionSet: set(selections, 'Query'),
+    operation,
+    ...(operationName === undefined ? {} : { name: name(operationName) }),
+    selectionSet: set(drafts, schema.getRootType(operation)?.name ?? ''),
     variableDefinitions: [...used].map(([called, { type }]) => ({
       kind: Kind.VARIABLE_DEFINITION,
       variable: { kind: Kind.VARIABLE, name: name(called) },

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { OperationTypeNode } from 'graphql';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { askOver, MUTATION_TRANSPORTS, subscribeOver, TRANSPORTS } from './harness/ask-over.ts';
+import type { Transport } from './harness/ask-over.ts';
+import type { Operation } from './harness/expect-same.ts';
+import { compose } from '../testing/compose.ts';
+import { isArgs } from './harness/domain.ts';
+import { guardedAnswer } from './harness/guarded-answer.ts';
+import { GUARDED_SUBGRAPHS } from './harness/guarded-subgraphs.ts';
+import { OWNERS, startGuardedWorld } from './harness/guarded-world.ts';
+import type { GuardedWorld, RandomAsker } from './harness/guarded-world.ts';
+import { randomQuery } from './harness/random-query.ts';
+import type { RandomQueryOptions } from './harness/random-query.ts';
+
+/*
+ * Whoever asks whatever in whatever way, nothing that they may not see is in the answer, and what they may see is. One
+ * router answers all, so that what it remembers of one caller meets the next. The long run:
+ * FAST_CHECK_RUNS=20000 npx vitest run router/src/conformance/no-leaks.test.ts
+ */
+const RUNS = inject('fastCheckRuns');
+/** Callers who ask the same, one after the other. */
+const ASKERS = 4;
+const MS_PER_RUN = 200;
+
+const read = (name: string) => readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
+const SUBGRAPHS = Object.fromEntries(['users', 'voices', 'tts', 'billing'].map((name) => [name, read(name)]));
+
+interface Case {
+  operation: Operation;
+  askers: { asker: RandomAsker; transport: Transport }[];
+}
+
+const GRAPHS: [string, () => Promise<GuardedWorld>][] = [
+  ['the real supergraph', () => startGuardedWorld(read('supergraph'), SUBGRAPHS)],
+  ['a graph with every kind of guard', () => startGuardedWorld(compose(GUARDED_SUBGRAPHS), GUARDED_SUBGRAPHS)],
+];
+
+let world: GuardedWorld;
+/** How much of what was sent was marked, and how often something was kept back: a test that sees nothing proves nothing. */
+let seen = { cases: 0, marks: 0, kept: 0 };
+let before: Operation = { query: '{ __typename }', variables: {} };
+
+async function check({ operation, askers }: Case): Promise<void> {
+  for (const { asker, transport } of askers) {
+    const { url } = world.router;
+    const token = world.tokenOf(asker);
+    const isSubscription = operation.query.startsWith('subscription');
+    const answers = isSubscription
+      ? await subscribeOver(operation, { url, token })
+      : [await askOver(transport, operation, { url, token, beside: before })];
+    const expected = await guardedAnswer(world, operation, asker);
+    seen.cases += 1;
+    if (expected.errors !== undefined) seen.kept += 1;
+    expect(answers.length).toBeGreaterThan(0);
+    for (const { text, data } of answers) {
+      expect(leaksIn(text, asker), text).toEqual([]);
+      const whole: unknown = JSON.parse(JSON.stringify(expected.data));
+      expect(operation.query.includes('@defer') ? reconciled(whole, data) : whole, text).toEqual(data);
+    }
+  }
+  if (operation.query.startsWith('query')) before = operation;
+}
+
+/** A null goes up to the part that it is delivered in, and not beyond: what was expected, as far as that is null. */
+function reconciled(expected: unknown, delivered: unknown): unknown {
+  if (expected === null) return delivered;
+  if (Array.isArray(expected) && Array.isArray(delivered)) {
+    return expected.map((item, index) => reconciled(item, delivered[index]));
+  }
+  if (!isArgs(expected) || !isArgs(delivered)) return expected;
+  return Object.fromEntries(Object.entries(expected).map(([key, each]) => [key, reconciled(each, delivered[key])]));
+}
+
+/** By what the subgraphs' own text says of the fields whose values stand in an answer, and whose they are. */
+function leaksIn(text: string, asker: RandomAsker): string[] {
+  const marks = world.data.marksIn(text);
+  seen.marks += marks.length;
+  return marks
+    .filter(({ coordinate, owner }) => {
+      const [type = '', field = ''] = coordinate.split('.');
+      return owner !== (asker.userId ?? 'nobody') || !world.guards.maySee(asker, type, field);
+    })
+    .map(({ coordinate, owner }) => `${coordinate} of ${owner}`);
+}
+
+/** Everything, nothing, some families, or any scopes at all: what is common meets in what the router remembers. */
+function someScopes(): fc.Arbitrary<readonly string[]> {
+  const { scopes } = world.guards;
+  const family = (name: string) => scopes.filter((scope) => scope.startsWith(name));
+  return fc.oneof(
+    fc.constantFrom<readonly string[]>(scopes, [], family('tts'), family('voices'), family('profile'), ['admin:*']),
+    fc.subarray([...scopes, 'admin:*', 'unheard:of']),
+  );
+}
+
+function someAskers(transports: readonly Transport[]): fc.Arbitrary<Case['askers']> {
+  const asker: fc.Arbitrary<RandomAsker> = fc
+    .record({
+      userId: fc.constantFrom(...OWNERS.map((owner) => (owner === 'nobody' ? null : owner))),
+      scopes: someScopes(),
+      policies: fc.subarray([...world.guards.policies]),
+      role: fc.constantFrom('USER', 'SUPPORT', 'ADMIN'),
+      plan: fc.constantFrom('FREE', 'PRO'),
+    })
+    // Whoever is nobody in particular holds nothing.
+    .map((each) => (each.userId === null ? { ...each, scopes: [], policies: [] } : each));
+  const one = fc.record({ asker, transport: fc.constantFrom(...transports) });
+  return fc.array(one, { minLength: ASKERS, maxLength: ASKERS });
+}
+
+async function expectNoLeaks(
+  options: RandomQueryOptions,
+  { share, transports }: { share: number; transports: readonly Transport[] },
+): Promise<void> {
+  const operation = randomQuery(world.schema, { depth: 4, name: 'Same', ...options });
+  const cases = fc.record({ operation, askers: someAskers(transports) });
+  await fc.assert(fc.asyncProperty(cases, check), { numRuns: Math.ceil((RUNS * share) / ASKERS) });
+}
+
+describe.each(GRAPHS)(`of ${RUNS} answers to random callers of %s`, (_name, start) => {
+  const timeout = 60_000 + RUNS * MS_PER_RUN;
+
+  beforeAll(async () => {
+    world = await start();
+    seen = { cases: 0, marks: 0, kept: 0 };
+    before = { query: '{ __typename }', variables: {} };
+  });
+  afterAll(() => world.close());
+
+  describe('none has what its caller may not see, and all have what they may', () => {
+    test('queries', { timeout }, () => expectNoLeaks({}, { share: 0.6, transports: TRANSPORTS }));
+
+    test('queries of which parts are delivered later', { timeout }, () =>
+      expectNoLeaks({ defer: true }, { share: 0.2, transports: ['multipart', 'ws', 'sse', 'post'] }),
+    );
+
+    test('mutations', { timeout }, () =>
+      expectNoLeaks({ operation: OperationTypeNode.MUTATION }, { share: 0.1, transports: MUTATION_TRANSPORTS }),
+    );
+
+    test('subscriptions', { timeout }, () =>
+      expectNoLeaks({ operation: OperationTypeNode.SUBSCRIPTION }, { share: 0.1, transports: ['ws'] }),
+    );
+  });
+
+  test('a good part had something to show, and a good part something to keep back', () => {
+    expect(seen.cases).toBeGreaterThanOrEqual(RUNS);
+    expect(seen.marks / seen.cases).toBeGreaterThan(1);
+    expect(seen.kept / seen.cases).toBeGreaterThan(0.2);
+  });
+});
