@@ -47,7 +47,7 @@ export async function startGuardedWorld(
     { supergraph, subgraphUrl: servers.urlOf },
     {
       identityOf: ({ userId }) => userId ?? 'nobody',
-      authenticate: async (authorization) => {
+      authenticate({ headers: { authorization } }) {
         const token = authorization?.replace(/^Bearer /, '');
         if (token === undefined) return ANONYMOUS_PRINCIPAL;
         const principal = principals.get(token);
