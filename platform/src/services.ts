@@ -9,6 +9,7 @@ import type { ServiceEnv } from './env.ts';
 import type { HttpHandler } from './http-server.ts';
 import { createLimiter } from './limiter/create-limiter.ts';
 import type { Limiter, LimiterOptions } from './limiter/limiter.ts';
+import type { SharedBuckets } from './limiter/shared-buckets.ts';
 import type { Logger } from './logger.ts';
 import { createFsStore } from './storage/fs-store.ts';
 import { createMediaHandler } from './storage/media-handler.ts';
@@ -94,15 +95,18 @@ export interface SharedServices {
   /** For limits that are asked at every request. */
   relaxedLimiter: (options: LimiterOptions) => Limiter;
   close(): Promise<void>;
+  buckets: SharedBuckets;
 }
 
 /** For who needs nothing else. Redis need not be there. */
 export async function openShared(url: string, log: Logger): Promise<SharedServices> {
   const redis = await openRedis(url, log);
   const { createRelaxedLimiter } = await import('./limiter/create-relaxed-limiter.ts');
+  const { createRedisBuckets } = await import('./limiter/redis-buckets.ts');
   return {
     cache: await openRedisCache(redis, log),
     relaxedLimiter: (options) => createRelaxedLimiter(options, redis),
+    buckets: createRedisBuckets(redis),
     close: async () => redis.disconnect(),
   };
 }

@@ -4,6 +4,7 @@ import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
 import { createRelaxedLimiter } from '@timbre/platform/limiter/create-relaxed-limiter';
 import type { Limiter, LimiterOptions } from '@timbre/platform/limiter/limiter';
+import type { SharedBuckets } from '@timbre/platform/limiter/shared-buckets';
 import type { Logger } from '@timbre/platform/logger';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { Registry } from 'prom-client';
@@ -25,6 +26,7 @@ import type { Engine, Policy } from './engine.ts';
 import { createRedaction } from './execution/redact-errors.ts';
 import type { SubgraphErrorsOptions } from './execution/redact-errors.ts';
 import { createCallers } from './limits/callers.ts';
+import type { Callers } from './limits/callers.ts';
 import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
 import type { ConcurrencyOptions } from './limits/concurrency-limits.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
@@ -76,6 +78,8 @@ export interface RouterOptions {
   documents?: DocumentsOptions | null;
   /** What operations may cost; default off. */
   demand?: DemandOptions | null;
+  /** Where the budgets of demand control are kept for other routers, too; default: in this one only. Not closed with the router. */
+  buckets?: SharedBuckets;
   /**
    * For whom progressive overrides hold whose labels say nothing by themselves; default nobody. `percent(N)` holds for
    * that share of the principals.
@@ -196,7 +200,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
   const { responseCache = null } = options;
   const cache = responseCache === null ? null : createResponseCache(responseCache, { log, registry });
-  const demand = demandOf(options, registry);
+  const callers = createCallers();
+  const demand = demandOf(options, registry, callers);
   const engine = await createReloadingEngine(options.supergraph, {
     build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache, demand }),
     hot,
@@ -206,7 +211,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
   const policies: Policy[] = [];
   if (options.tracing) policies.push(traceOperations(options.tracing));
-  const callers = createCallers();
   const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = options;
   if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
   if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
@@ -281,8 +285,10 @@ function csrfHeadersOf({ csrfPrevention = false }: RouterOptions): readonly stri
   return csrfPrevention.headers.map((name) => name.toLowerCase());
 }
 
-function demandOf({ demand = null }: RouterOptions, registry: Registry): Demand | null {
-  return demand === null ? null : createDemand(demand, registry);
+function demandOf({ demand = null, buckets }: RouterOptions, registry: Registry, callers: Callers): Demand | null {
+  return demand === null
+    ? null
+    : createDemand(demand, { registry, buckets: buckets ?? null, keyOf: (session) => callers.of(session).key });
 }
 
 interface GenerationContext {

@@ -65,7 +65,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     log,
     registry: metrics.registry,
     tracing,
-    ...(shared === null ? {} : { planCache: shared.cache, limiter: shared.relaxedLimiter }),
+    ...(shared !== null && { planCache: shared.cache, limiter: shared.relaxedLimiter, buckets: shared.buckets }),
     documents: documents?.options ?? null,
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),

@@ -1,10 +1,6 @@
-/** A leaky bucket of points. */
-export interface Allowance {
-  /** Points that are there at most. */
-  limit: number;
-  /** Points that come back in a second. */
-  restoreRate: number;
-}
+import type { BucketSize as Allowance } from '@timbre/platform/limiter/shared-buckets';
+
+export type { Allowance };
 
 /** Where points were taken from: what is left of them goes back there. */
 export interface BudgetSource {

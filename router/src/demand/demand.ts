@@ -1,7 +1,7 @@
+import type { SharedBuckets } from '@timbre/platform/limiter/shared-buckets';
 import type { Registry } from 'prom-client';
-import type { Policy } from '../engine.ts';
+import type { Policy, Session } from '../engine.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
-import { budgetKey } from './budget-key.ts';
 import { createCosting } from './costing.ts';
 import type { Costing } from './costing.ts';
 import { createDemandMeters } from './demand-metrics.ts';
@@ -9,6 +9,7 @@ import { plansOf } from './demand-options.ts';
 import type { DemandOptions } from './demand-options.ts';
 import { createDemandPolicy } from './demand-policy.ts';
 import { createMemoryBudgets } from './memory-budgets.ts';
+import { createSharedBudgets } from './shared-budgets.ts';
 
 /** Demand control of one router, whatever supergraph it runs on. */
 export interface Demand {
@@ -17,12 +18,20 @@ export interface Demand {
   close(): Promise<void>;
 }
 
-export function createDemand(options: DemandOptions, registry: Registry): Demand {
+export interface DemandContext {
+  registry: Registry;
+  /** Where budgets are shared with other routers; null: nowhere. Not closed with them. */
+  buckets: SharedBuckets | null;
+  /** Whose bucket pays: the user's, whatever token or key they come with, or the address's. */
+  keyOf: (session: Session) => string;
+}
+
+export function createDemand(options: DemandOptions, { registry, buckets, keyOf }: DemandContext): Demand {
   const { mode, budget, tell } = options;
   const meters = createDemandMeters(registry, plansOf(options));
-  const budgets = createMemoryBudgets();
+  const budgets = buckets === null ? createMemoryBudgets() : createSharedBudgets({ buckets });
   return {
-    policy: createDemandPolicy({ mode, budget, tell, budgets, meters, keyOf: budgetKey }),
+    policy: createDemandPolicy({ mode, budget, tell, budgets, meters, keyOf }),
     costingOf: (supergraph) => createCosting(supergraph, options, () => meters.outcome('too_expensive')),
     close: () => budgets.close(),
   };

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
-import { budgetKey } from './budget-key.ts';
+import { ANONYMOUS_PRINCIPAL } from './principal.ts';
+import { callerKey } from './caller-key.ts';
 
-const of = (address: string | null) => budgetKey({ principal: ANONYMOUS_PRINCIPAL, address });
+const of = (address: string | null) => callerKey({ principal: ANONYMOUS_PRINCIPAL, address });
 
 test.each([
   ['an IPv4 address and its like in IPv6', '192.0.2.1', '::ffff:192.0.2.1', true],
@@ -19,11 +19,11 @@ test.each([
 test('a user is the user, whatever they came with', () => {
   const user = { ...ANONYMOUS_PRINCIPAL, userId: 'usr_1' };
   const key = (subject: string, issuer: string | null) =>
-    budgetKey({ principal: { ...user, subject, issuer }, address: null });
+    callerKey({ principal: { ...user, subject, issuer }, address: null });
   expect(key('auth0|1', 'https://issuer/')).toBe(key('tk_live_1', null));
   expect(key('auth0|1', null)).not.toBe(of('usr_1'));
   const unresolved = { ...ANONYMOUS_PRINCIPAL, subject: 'same' };
-  expect(budgetKey({ principal: { ...unresolved, issuer: 'a' }, address: null })).not.toBe(
-    budgetKey({ principal: { ...unresolved, issuer: 'b' }, address: null }),
+  expect(callerKey({ principal: { ...unresolved, issuer: 'a' }, address: null })).not.toBe(
+    callerKey({ principal: { ...unresolved, issuer: 'b' }, address: null }),
   );
 });
