@@ -15,11 +15,19 @@ export async function* bodyParts(req: IncomingMessage): AsyncGenerator<Buffer, v
   }
 }
 
+/** Longer than any client takes that wants an answer. */
+const BODY_TIMEOUT_MS = 30_000;
+
 /**
  * The whole body of a request.
- * @throws AppError PAYLOAD_TOO_LARGE, as early as the announced length allows; BAD_REQUEST where the client breaks off
+ * @throws AppError PAYLOAD_TOO_LARGE, as early as the announced length allows; BAD_REQUEST where the client breaks off, or
+ * has not sent all of it in `timeoutMs` (default 30 s)
  */
-export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readBody(
+  req: IncomingMessage,
+  maxBytes: number,
+  { timeoutMs = BODY_TIMEOUT_MS }: { timeoutMs?: number } = {},
+): Promise<Buffer> {
   const announced = Number(req.headers['content-length'] ?? 0);
   if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes, announced));
   // By events: on the router's every request, iterating costs more than parsing what is read.
@@ -36,7 +44,9 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
       settle(() => resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, size)));
     };
     const onBroken = () => settle(() => reject(new AppError('BAD_REQUEST', 'The body broke off.')));
+    const timer = setTimeout(() => settle(() => reject(tooSlow(timeoutMs))), timeoutMs).unref();
     const settle = (how: () => void) => {
+      clearTimeout(timer);
       req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
       // What is still to come waits for whoever answers: nothing is read that nobody takes.
       if (!req.readableEnded) req.pause();
@@ -119,4 +129,10 @@ function tooLarge(maxBytes: number, sent: number): AppError {
       details: { maximum: maxBytes, actual: sent },
     },
   );
+}
+
+function tooSlow(timeoutMs: number): AppError {
+  return new AppError('BAD_REQUEST', `The body was not there after ${timeoutMs / 1000} s.`, {
+    details: { maximumMs: timeoutMs },
+  });
 }

@@ -2,6 +2,7 @@ import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { AppError } from './errors.ts';
+import { readBody } from './http-body.ts';
 import { startHttpServer } from './http-server.ts';
 import type { HttpServer, HttpServerOptions } from './http-server.ts';
 import { createLogger } from './logger.ts';
@@ -158,6 +159,33 @@ test('more headers than it reads are 431, and what is not HTTP is 400', async ()
   expect((await fetch(`${server.url}/livez`)).status).toBe(200);
 });
 
+test('who sends a head byte by byte, or nothing at all, is cut, and who sends a body so is told', async () => {
+  const server = await start({
+    async handler(req, res) {
+      res.end((await readBody(req, 1_000, { timeoutMs: 300 })).toString());
+    },
+  });
+  const told = (lines: string) => {
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (part) => (answer += part.toString()));
+    socket.on('error', () => undefined);
+    socket.write(lines);
+    const dripping = setInterval(() => socket.write('x'), 50);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    socket.on('close', () => {
+      clearInterval(dripping);
+      resolve(answer);
+    });
+    return promise;
+  };
+  const body = await told('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 900\r\n\r\nx');
+  expect(body).toMatch(/^HTTP\/1\.1 400 [^]*The body was not there after 0\.3 s\./);
+  const [head, silent] = await Promise.all([told('GET / HTTP/1.1\r\nhost: a\r\nslow: '), saidToTheSilent(server.port)]);
+  expect(head).toContain('HTTP/1.1 408');
+  expect(silent).toContain('HTTP/1.1 408');
+});
+
 test('its own answers have the headers that it is given', async () => {
   const server = await start({
     headers: { 'x-content-type-options': 'nosniff' },
@@ -186,3 +214,13 @@ test('a taken port is an error of the start', async () => {
   const { port } = await start();
   await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
+
+/** A connection on which nothing is said: what it is told before it is closed. */
+function saidToTheSilent(port: number): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (part) => (answer += part.toString()));
+  socket.on('close', () => resolve(answer));
+  return promise;
+}

@@ -48,6 +48,10 @@ export interface HttpServer {
 
 /** Longer than any client's pool keeps an idle connection, so that it is never ours to close under a request. */
 const KEEP_ALIVE_MS = 75_000;
+/** For the head of a request, and for the first of a connection; who sends it byte by byte gets 408. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Between two looks at who takes too long. */
+const CHECK_EVERY_MS = 2_000;
 const DRAIN_DEADLINE_MS = 20_000;
 const READY_DEADLINE_MS = 3_000;
 /** Requests that Node.js gave up reading, by its error code. */
@@ -63,7 +67,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   let inFlight = 0;
   let idle: (() => void) | undefined;
 
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
+  const timeouts = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+  };
+  const server = createServer(timeouts, (req, res) => {
     const path = (req.url ?? '/').split('?', 1)[0] ?? '/';
     if (draining) res.setHeader('connection', 'close');
     const route = routeName(path, req, options);
