@@ -55,6 +55,8 @@ import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import type { UsageFilter, UsageReport } from './telemetry/field-usage.ts';
 import { traceOperations } from './telemetry/trace-operations.ts';
+import { createAddressOf } from './transports/caller-address.ts';
+import type { TrustedProxies } from './transports/caller-address.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
 import { PREFLIGHT_HEADERS } from './transports/http/csrf.ts';
 import { createHttpHandler } from './transports/http/http-handler.ts';
@@ -94,6 +96,10 @@ export interface RouterOptions {
   identityOf?: ((principal: Principal) => string) | null;
   /** Of a request body and of a websocket message; default 2 MiB. */
   maxBodyBytes?: number;
+  /** Whose word is taken for a caller's address; null: nobody's, it is the socket's. */
+  trustedProxies?: TrustedProxies | null;
+  /** Refuses clients that do not say their name and version, by header or in `connection_init`; default false. */
+  requireClient?: boolean;
   /** Arrays of operations in one request; null: they are refused. Default null. */
   batching?: BatchingOptions | null;
   /** JSON answers of 1 KiB and more are sent as br or gzip where the client takes that; default false. */
@@ -218,12 +224,16 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   if (documents !== null) policies.push(documents.policy);
   if (demand !== null) policies.push(demand.policy);
   const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
+  const addressOf = createAddressOf(options.trustedProxies ?? null);
+  const { requireClient = false } = options;
   const http = createHttpHandler({
     engine: guarded,
     authenticate,
     log,
     metrics,
     maxBodyBytes,
+    addressOf,
+    requireClient,
     batching: options.batching ?? null,
     compression: options.compression ?? false,
     csrfHeaders: csrfHeadersOf(options),
@@ -239,6 +249,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     log,
     metrics,
     origins: options.cors?.origins ?? [],
+    addressOf,
+    requireClient,
     maxMessageBytes: maxBodyBytes,
     keepAliveMs,
     slowClient,

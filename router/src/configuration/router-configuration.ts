@@ -82,6 +82,8 @@ const cors = z.strictObject({
   maxAgeSeconds: count.describe('how long a browser remembers a preflight').exactOptional(),
 });
 
+const forwardedHeader = z.enum(['x-forwarded-for', 'forwarded']).exactOptional();
+
 const headerRule = z.union([
   z.string(),
   z.strictObject({ name: z.string(), as: z.string().exactOptional(), default: z.string().exactOptional() }),
@@ -138,6 +140,13 @@ export const configurationSchema = z
     documents,
     demand,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
+    trustedProxies: z
+      .union([
+        z.strictObject({ count: count.describe('of proxies before the router'), header: forwardedHeader }),
+        z.strictObject({ addresses: z.array(z.string()).min(1).describe('and networks'), header: forwardedHeader }),
+      ])
+      .describe("whose word is taken for a caller's address"),
+    requireClient: z.boolean().describe('refuse clients that do not say their name and version'),
     batching: z.strictObject({ maximum: positive }).describe('operations in one request; without it, one'),
     compression: z.boolean().describe('br and gzip of large answers'),
     csrfPrevention: z

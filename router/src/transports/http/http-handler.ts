@@ -12,7 +12,8 @@ import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import type { OperationRequest, PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
-import { clientIdentityOf } from '../client-identity.ts';
+import type { AddressOf } from '../caller-address.ts';
+import { clientIdentityOf, isIdentified } from '../client-identity.ts';
 import type { OperationEnd } from '../operation-end.ts';
 import { responseOf, resultsOf, startOperation } from '../results.ts';
 import type { ResultStream } from '../results.ts';
@@ -37,6 +38,9 @@ export interface HttpHandlerOptions {
   log: Logger;
   metrics: RouterMetrics;
   maxBodyBytes: number;
+  addressOf: AddressOf;
+  /** Requests of clients that do not say their name and version are refused. */
+  requireClient: boolean;
   batching: BatchingOptions | null;
   /** Of large JSON answers. */
   compression: boolean;
@@ -117,6 +121,8 @@ async function answer(exchange: Exchange): Promise<void> {
   const { csrfHeaders } = options;
   if (accepted.single === null && accepted.results === null && accepted.subscription === null) throw notAcceptable();
   if (csrfHeaders !== null) preventCsrf(req.headers, csrfHeaders);
+  const client = clientIdentityOf(req.headers);
+  if (options.requireClient && !isIdentified(client)) throw clientNotIdentified();
   const request = await readRequest(req, search, options);
   const session: Session = {
     principal: await authenticated(exchange),
@@ -124,8 +130,8 @@ async function answer(exchange: Exchange): Promise<void> {
     headers: req.headers,
     incremental: accepted.results !== null,
     transport: 'http',
-    address: req.socket.remoteAddress ?? null,
-    client: clientIdentityOf(req.headers),
+    address: options.addressOf(req),
+    client,
   };
   const gone = new AbortController();
   res.once('close', () => {
@@ -250,6 +256,14 @@ function notAcceptable(): HttpRefusal {
     406,
     'UNSUPPORTED_MEDIA_TYPE',
     `Responses are ${GRAPHQL_RESPONSE} or ${JSON_TYPE}, and streams text/event-stream or multipart/mixed.`,
+  );
+}
+
+function clientNotIdentified(): HttpRefusal {
+  return new HttpRefusal(
+    400,
+    'CLIENT_NOT_IDENTIFIED',
+    'Send the headers apollographql-client-name and apollographql-client-version (or graphql-client-…), of letters, digits and " ._/:+()~@-", at most 100 each.',
   );
 }
 

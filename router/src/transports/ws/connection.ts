@@ -5,6 +5,7 @@ import { onRevoked } from '../../auth/revocation.ts';
 import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
+import type { ClientIdentity } from '../client-identity.ts';
 import type { Result, ResultStream } from '../results.ts';
 import { parseClientMessage } from './client-message.ts';
 import type { ClientMessage } from './client-message.ts';
@@ -39,7 +40,7 @@ export interface ConnectionHandler {
   /** Of one connection at once. */
   maxOperations: number;
   /** @throws ConnectionRefused */
-  connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Principal>;
+  connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Client>;
   /** Counts a client that is to be acknowledged. @throws ConnectionRefused where there are too many of the same */
   join(client: Client): void;
   /** Once for every client that has joined. */
@@ -68,6 +69,7 @@ export interface Client {
   principal: Principal;
   headers: IncomingHttpHeaders;
   address: string | null;
+  identity: ClientIdentity;
 }
 
 /** A connection that is not acknowledged: 4403 with the message as the reason. */
@@ -185,14 +187,12 @@ export class Connection {
 
   async #connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<void> {
     try {
-      const principal = await this.#handler.connect(params, handshake);
+      const client = await this.#handler.connect(params, handshake);
       if (!this.#socket.isOpen()) return;
-      const { headers, address } = handshake;
-      const client = { principal, headers, address };
       this.#handler.join(client);
       this.#client = client;
       void this.#socket.write('{"type":"connection_ack"}');
-      this.#callOffRevocation = onRevoked(principal, () => this.#revoke());
+      this.#callOffRevocation = onRevoked(client.principal, () => this.#revoke());
     } catch (error) {
       const reason = error instanceof ConnectionRefused ? error.message : this.#handler.onFailure(error).message;
       this.close(CLOSE_CODES.forbidden, reason);

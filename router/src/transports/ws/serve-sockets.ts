@@ -6,6 +6,7 @@ import { requestIdFrom } from '@timbre/platform/request-id';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { RawData } from 'ws';
 import { headersWithCredentials } from '../../auth/presented-credential.ts';
+import type { AddressOf } from '../caller-address.ts';
 import { CLOSE_CODES, Connection } from './connection.ts';
 import type { ConnectionHandler, ConnectionSocket } from './connection.ts';
 
@@ -16,6 +17,7 @@ export interface SocketServerOptions {
   /** A client with more bytes than this waiting for it is not read from; for longer than `ms`, it is closed with 1013. */
   slowClient: { bytes: number; ms: number };
   log: Logger;
+  addressOf: AddressOf;
   /** Whether there is room for another socket from this address; it answers 429 where there is not. */
   hasRoom: (address: string | null) => boolean;
   /** Told of every socket, and once of its end. */
@@ -93,7 +95,7 @@ function onPong(this: WebSocket): void {
 
 /** Websockets of graphql-transport-ws at whatever path they are mounted. */
 export function serveSockets(handler: ConnectionHandler, options: SocketServerOptions): SocketServer {
-  const { maxMessageBytes, keepAliveMs, slowClient, log, hasRoom, onSockets } = options;
+  const { maxMessageBytes, keepAliveMs, slowClient, log, addressOf, hasRoom, onSockets } = options;
   const wss = new WebSocketServer<typeof ClientSocket>({
     noServer: true,
     WebSocket: ClientSocket,
@@ -146,7 +148,7 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   }
 
   function accept(socket: ClientSocket, req: IncomingMessage): void {
-    socket.address = req.socket.remoteAddress ?? null;
+    socket.address = addressOf(req);
     onSockets(1, socket.address);
     socket.on('error', onError);
     socket.on('close', onClose);
@@ -173,7 +175,7 @@ export function serveSockets(handler: ConnectionHandler, options: SocketServerOp
   return {
     upgrade(req, socket, head) {
       socket.on('error', () => socket.destroy());
-      if (!hasRoom(req.socket.remoteAddress ?? null)) {
+      if (!hasRoom(addressOf(req))) {
         socket.end(TOO_MANY_SOCKETS);
         return;
       }

@@ -9,11 +9,12 @@ import type { ConcurrencyOptions } from '../../limits/concurrency-limits.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
-import { clientIdentityOf } from '../client-identity.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
+import type { AddressOf } from '../caller-address.ts';
+import { clientIdentityOf, isIdentified } from '../client-identity.ts';
 import { startOperation } from '../results.ts';
 import { ConnectionRefused } from './connection.ts';
-import type { Handshake } from './connection.ts';
+import type { Client, Handshake } from './connection.ts';
 import { serveSockets } from './serve-sockets.ts';
 import type { SocketServer, SocketServerOptions } from './serve-sockets.ts';
 
@@ -24,6 +25,9 @@ export interface WsHandlerOptions {
   metrics: RouterMetrics;
   /** Of whose pages cookies count on a websocket, beside our own. */
   origins: readonly string[];
+  addressOf: AddressOf;
+  /** A client that does not say its name and version is not acknowledged. */
+  requireClient: boolean;
   maxMessageBytes: number;
   keepAliveMs: number;
   slowClient: SocketServerOptions['slowClient'];
@@ -35,17 +39,24 @@ const INIT_TIMEOUT_MS = 3_000;
 
 /** graphql-transport-ws (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md) for all kinds of operations. */
 export function createWsHandler(options: WsHandlerOptions): SocketServer {
-  const { engine, authenticate, log, metrics, origins, maxMessageBytes, keepAliveMs, slowClient, callers } = options;
+  const { engine, authenticate, log, metrics, origins, addressOf, requireClient, callers } = options;
+  const { maxMessageBytes, keepAliveMs, slowClient } = options;
   const { sockets = Infinity, socketsPerAddress = Infinity, operationsPerSocket = Infinity } = options.concurrency;
 
-  async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake) {
-    const { requestId } = handshake;
+  async function connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Client> {
+    const { requestId, headers, address } = handshake;
+    const said = headersOf(params, handshake);
+    const identity = clientIdentityOf(said);
+    if (requireClient && !isIdentified(identity)) {
+      throw new ConnectionRefused("CLIENT_NOT_IDENTIFIED: say the client's name and version");
+    }
     try {
-      return await authenticate({
-        headers: headersOf(params, handshake),
+      const principal = await authenticate({
+        headers: said,
         requestId,
         mayBeForeign: () => mayBeForeign(handshake, origins),
       });
+      return { principal, headers, address, identity };
     } catch (error) {
       const known = error instanceof AppError;
       if (!known) log.error({ err: error, requestId }, 'a websocket could not be authenticated');
@@ -67,7 +78,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
       leave(client) {
         callers.of(client).sockets -= 1;
       },
-      async start(request, { principal, headers, address }, gone) {
+      async start(request, { principal, headers, address, identity: client }, gone) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
             extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' },
@@ -80,7 +91,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
           incremental: true,
           transport: 'ws' as const,
           address,
-          client: clientIdentityOf(headers),
+          client,
         };
         const started = performance.now();
         const prepared = await engine.prepare(request, session).catch((error: unknown) => {
@@ -103,6 +114,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
       keepAliveMs,
       slowClient,
       log,
+      addressOf,
       hasRoom: (address) => callers.ofAddress(address).connections < socketsPerAddress,
       onSockets(change, address) {
         callers.ofAddress(address).connections += change;
@@ -111,6 +123,12 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
     },
   );
 }
+
+/** Without a header's name, as some clients' examples have them. */
+const IDENTITY_PARAMS: Readonly<Record<string, string>> = {
+  clientname: 'graphql-client-name',
+  clientversion: 'graphql-client-version',
+};
 
 /**
  * Browsers cannot set headers on a websocket, so that what the payload of `connection_init` says stands for the header of
@@ -124,7 +142,8 @@ function headersOf(params: Readonly<Record<string, unknown>> | null, { headers }
   for (const some of [typeof nested === 'object' && nested !== null ? nested : {}, params]) {
     for (const [key, value] of Object.entries(some)) {
       const name = key.toLowerCase();
-      if (name !== 'cookie' && typeof value === 'string') said[name] = value;
+      if (name === 'cookie' || typeof value !== 'string') continue;
+      said[IDENTITY_PARAMS[name] ?? name] = value;
     }
   }
   return { ...headers, ...said };
