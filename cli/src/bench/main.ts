@@ -11,6 +11,10 @@ const BENCHES: Record<string, Bench> = {
     measures: 'how close clones come to their speakers: --speakers DIR (files SPEAKER-…-N.flac, ten of each)',
     load: () => import('./clone.ts'),
   },
+  policies: {
+    measures: 'CPU per request of each policy of the router, on against off, and of all together',
+    load: () => import('./policies.ts'),
+  },
   reload: {
     measures: 'the supergraph replaced 200 times under load: failed requests, lost events, memory',
     load: () => import('./reload.ts'),

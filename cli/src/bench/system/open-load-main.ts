@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { serveCommands } from '../graph/control.ts';
 import { zipf } from '../zipf.ts';
 import { seededRandom } from '../seeded-random.ts';
-import { HttpPool } from './http-pool.ts';
+import { HttpPool } from '../http-pool.ts';
 import { loadSettingsSchema, runSchema, type LoadResult } from './load.ts';
 import { MIX } from './mix.ts';
 import { seededPrincipalSchema } from './seed.ts';
