@@ -14,6 +14,7 @@ import type { AuthorizationOptions } from './auth/authorization.ts';
 import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
 import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
+import { createInvalidationHandler } from './cache/invalidation-handler.ts';
 import { createResponseCache } from './cache/response-cache.ts';
 import type { ResponseCache, ResponseCacheOptions } from './cache/response-cache.ts';
 import { createDemand } from './demand/demand.ts';
@@ -167,6 +168,8 @@ export interface Router {
   trust: (manifest: string) => void;
   /** Which clients have used what of the schema, since the start. */
   usage: (filter?: UsageFilter) => UsageReport;
+  /** Takes invalidations of the response cache: for a path of its own. Null where that is not configured. */
+  invalidate: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | null;
   /** Closes the clients' websockets with 1001, and ends subscriptions over HTTP with an error. Other HTTP requests in flight are the server's to wait for. */
   drain: () => Promise<void>;
   /** Closes the connections to the subgraphs. Call it last. */
@@ -205,7 +208,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
   const { responseCache = null } = options;
-  const cache = responseCache === null ? null : createResponseCache(responseCache, { log, registry });
+  const cache =
+    responseCache === null ? null : createResponseCache(responseCache, { log, registry, bus: options.bus ?? null });
   const callers = createCallers();
   const demand = demandOf(options, registry, callers);
   const engine = await createReloadingEngine(options.supergraph, {
@@ -268,6 +272,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       if (documents === null) throw new Error('The router was made without trusted documents.');
       documents.replace(manifest);
     },
+    invalidate: invalidationHandler(responseCache, cache),
     async drain() {
       http.drain();
       await Promise.all([ws.drain(), kept?.save()]);
@@ -276,8 +281,15 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       kept?.stop();
       await engine.close();
       await demand?.close();
+      await cache?.close();
     },
   };
+}
+
+function invalidationHandler(options: ResponseCacheOptions | null, cache: ResponseCache | null): Router['invalidate'] {
+  const sharedKey = options?.invalidation?.sharedKey;
+  if (cache === null || sharedKey === undefined) return null;
+  return createInvalidationHandler({ sharedKey, invalidate: cache.invalidate });
 }
 
 const limitsOf = (options: RouterOptions): OperationLimits => ({ ...GENEROUS_LIMITS, ...options.limits });

@@ -61,4 +61,8 @@ export const channels = {
   quota: (userId: string) => `quota:${userId}`,
   /** From users: ask again what was revoked. */
   revocations: 'revocations',
+  /** Whoever changes what a response cache may hold: platform/src/cache/invalidation.ts. */
+  cacheInvalidations: 'cache.invalidate',
+  /** Routers, of what they have heard of elsewhere or done. */
+  cacheChanges: 'cache.changes',
 } as const;

@@ -12,8 +12,8 @@ export interface EntityTypes {
   keySets(type: string): readonly (readonly string[] | null)[] | undefined;
   /** What stands for an entity among the tags of an entry. */
   tag(type: string, key: Data): string;
-  /** The tags of an entity that is represented to a subgraph, and whether all its keys are known. */
-  represented(representation: Data): { tags: string[]; isWhole: boolean };
+  /** The keys of a type that an object holds, as they are in tags. */
+  keysIn(type: string, object: Data): Data[];
   /** The types under which an entity of one is known: interfaces with keys, or what an interface object may be. */
   related(type: string): readonly string[];
 }
@@ -46,12 +46,11 @@ export function createEntityTypes({
   return {
     keySets: (type) => flat.get(type),
     tag: (type, key) => entityTag(type, keyWithStrings(key)),
-    represented(representation) {
-      const type = String(representation['__typename']);
-      const sets = keySets.get(type) ?? [];
-      const found = sets.map((set) => set.of(representation)).filter((key) => key !== null);
-      return { tags: found.map((key) => entityTag(type, keyWithStrings(key))), isWhole: found.length === sets.length };
-    },
+    keysIn: (type, object) =>
+      (keySets.get(type) ?? []).flatMap((set) => {
+        const key = set.of(object);
+        return key === null ? [] : [keyWithStrings(key)];
+      }),
     related: (type) => related.get(type) ?? relatedTypes(type, types, possibleTypes),
   };
 }

@@ -1,13 +1,13 @@
-import type { GraphQLSchema } from 'graphql';
 import type { Data } from '../execution/data.ts';
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { createCacheTags } from './cache-tags.ts';
 import { containedEntities } from './contained-entities.ts';
 import { createEntityTypes } from './entity-types.ts';
 import type { EntityTypes } from './entity-types.ts';
 import { fetchFacts } from './fetch-facts.ts';
 import type { FetchFacts } from './fetch-facts.ts';
-import { containsTag, partlyTag, subgraphTag, typeTag } from './tags.ts';
+import { containsTag, entityTag, partlyTag, subgraphTag, typeTag } from './tags.ts';
 import { EVERYTHING } from './timeline.ts';
 
 /** An operation for a subgraph, with what was learned of it. */
@@ -31,10 +31,10 @@ export interface KnownFetches {
   entities: EntityTypes;
 }
 
-type Types = Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs'>;
+export type CachedSupergraph = Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs' | 'cacheTags'>;
 
 /** What is known of the operations that the plans of a supergraph have for its subgraphs. */
-export function createKnownFetches(supergraph: Types): KnownFetches {
+export function createKnownFetches(supergraph: CachedSupergraph): KnownFetches {
   const entities = createEntityTypes(supergraph);
   // Operations are made once per plan.
   const known = new WeakMap<SubgraphOperation, KnownFetch | null>();
@@ -55,10 +55,11 @@ export function createKnownFetches(supergraph: Types): KnownFetches {
 function knownFetch(
   { subgraph }: SubgraphOperation,
   facts: FetchFacts,
-  supergraph: Omit<Types, 'schema'> & { entities: EntityTypes; schema: GraphQLSchema },
+  supergraph: CachedSupergraph & { entities: EntityTypes },
 ): KnownFetch {
   const { entities, subgraphs } = supergraph;
-  const { kind, hash, types, containing } = facts;
+  const { kind, hash, types, containing, fields } = facts;
+  const cacheTags = createCacheTags(subgraph, supergraph);
 
   return {
     kind,
@@ -67,17 +68,21 @@ function knownFetch(
     isPrivate: false,
     keeps: false,
     staticTags: [EVERYTHING, subgraphTag(subgraph), ...types.map((type) => typeTag(subgraph, type))],
-    tagsOf(data, { representation, isPublic }) {
-      const tags = new Set<string>();
+    tagsOf(data, { representation, variables, isPublic }) {
+      const tags = new Set<string>(representation === null ? cacheTags.ofFields(fields, variables) : []);
       if (representation !== null) {
         const type = String(representation['__typename']);
-        const { tags: represented, isWhole } = entities.represented(representation);
+        const keys = entities.keysIn(type, representation);
         tags.add(typeTag(subgraph, type));
-        for (const tag of represented) tags.add(tag);
-        if (!isWhole) tags.add(partlyTag(type));
+        for (const key of keys) tags.add(entityTag(type, key));
+        for (const tag of cacheTags.ofEntity(type, representation)) tags.add(tag);
+        if (keys.length < (entities.keySets(type)?.length ?? 1)) tags.add(partlyTag(type));
       }
       const { identified, partly, unknown } = containedEntities(containing, data, supergraph);
-      for (const tag of identified.keys()) tags.add(tag);
+      for (const [tag, { type, key }] of identified) {
+        tags.add(tag);
+        for (const each of cacheTags.ofEntity(type, key)) tags.add(each);
+      }
       for (const type of [...partly, ...unknown]) tags.add(partlyTag(type));
       // What one principal changes, others see in what all of them see.
       if (isPublic) for (const type of types) tags.add(containsTag(type));

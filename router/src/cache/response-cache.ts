@@ -1,17 +1,21 @@
+import type { Bus } from '@timbre/platform/bus/bus';
+import type { Invalidation } from '@timbre/platform/cache/invalidation';
 import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
 import type { Logger } from '@timbre/platform/logger';
 import { OperationTypeNode } from 'graphql';
 import type { Registry } from 'prom-client';
 import type { Principal } from '../auth/principal.ts';
 import type { CallContext, SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
-import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { createCallers } from './callers.ts';
 import type { CacheView, Fetched } from './cache-view.ts';
+import { createChangesBus } from './changes-bus.ts';
 import { createEntries } from './entries.ts';
 import { createFetchCache } from './fetch-cache.ts';
+import { invalidatedTags } from './invalidated-tags.ts';
 import type { KeepingRules } from './keeping.ts';
 import { MAX_KEPT_MS } from './keeping.ts';
 import { createKnownFetches } from './known-fetch.ts';
+import type { CachedSupergraph } from './known-fetch.ts';
 import { createCacheMetrics } from './lookup-metrics.ts';
 import { createSharedEntries } from './shared-entries.ts';
 import { createTimeline } from './timeline.ts';
@@ -22,6 +26,8 @@ export interface ResponseCacheOptions {
   maxBytes?: number;
   /** What routers share. Without one, a router knows of no mutations but its own. Not closed with the router. */
   store?: VersionedStore;
+  /** Lets others invalidate over HTTP; default nobody. */
+  invalidation?: { sharedKey: string };
   /** For all subgraphs; each is kept as it says in `Cache-Control`, and nothing else is, by default. */
   all?: SubgraphCaching;
   /** By the subgraph's name. */
@@ -37,7 +43,10 @@ export interface SubgraphCaching {
 /** Keeps what subgraphs answer, and gives it again. */
 export interface ResponseCache {
   /** With what is known of a supergraph. */
-  on(supergraph: Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs'>): SupergraphCache;
+  on(supergraph: CachedSupergraph): SupergraphCache;
+  /** Has an effect as soon as it has resolved; before that, on other routers. */
+  invalidate: (invalidations: readonly Invalidation[]) => Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Asks a subgraph. `isDetached`: also when the client has left. @throws SubgraphFailure */
@@ -60,13 +69,36 @@ const MARKER_TTL_MS = MAX_KEPT_MS + 5 * 60 * 1000;
 
 export function createResponseCache(
   options: ResponseCacheOptions,
-  { log, registry }: { log: Logger; registry: Registry },
+  { log, registry, bus }: { log: Logger; registry: Registry; bus: Bus | null },
 ): ResponseCache {
   const { maxBytes = DEFAULT_MAX_BYTES, store = null } = options;
   const metrics = createCacheMetrics(registry);
   const entries = createEntries({ maxBytes, onEvicted: metrics.evicted });
   metrics.watch(entries);
-  const timeline = createTimeline({ store, markerTtlMs: MARKER_TTL_MS, announce: () => undefined, log });
+  const timeline = createTimeline({
+    store,
+    markerTtlMs: MARKER_TTL_MS,
+    announce: (change) => changes?.announce(change),
+    log,
+  });
+  const changes =
+    bus === null
+      ? null
+      : createChangesBus({
+          bus,
+          log,
+          onChange: timeline.heard,
+          onInvalidations: (invalidations, id) => void timeline.invalidate(tagsOf(invalidations), id),
+          onGap: timeline.gap,
+        });
+  /** The latest supergraph says which entities there are. */
+  let current: Parameters<typeof invalidatedTags>[1] | null = null;
+
+  function tagsOf(invalidations: readonly Invalidation[]): string[] {
+    const supergraph = current;
+    return supergraph === null ? [] : invalidations.flatMap((each) => invalidatedTags(each, supergraph));
+  }
+
   const rulesOf = createRules(options);
   const callers = createCallers();
   const fetches = createFetchCache({
@@ -80,6 +112,7 @@ export function createResponseCache(
   return {
     on(supergraph) {
       const known = createKnownFetches(supergraph);
+      current = { subgraphs: supergraph.subgraphs, entities: known.entities };
 
       function query({ principal, headers }: Caller, call: Ask): Ask {
         const { owner, name } = callers.of(principal);
@@ -124,6 +157,8 @@ export function createResponseCache(
         },
       };
     },
+    invalidate: (invalidations) => timeline.invalidate(tagsOf(invalidations)),
+    close: async () => changes?.close(),
   };
 }
 

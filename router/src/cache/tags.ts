@@ -4,8 +4,8 @@ import { canonicalJson } from './canonical-json.ts';
 
 /* What an entry is made of, as strings: what changes is named by the same. No part before the last can hold a colon. */
 
-/** Longer keys are hashed. */
-const MAX_KEY = 100;
+/** Longer parts are hashed. */
+const MAX_LENGTH = 100;
 
 /** Everything of a subgraph. */
 export const subgraphTag = (subgraph: string) => `s:${subgraph}`;
@@ -19,9 +19,14 @@ export const containsTag = (type: string) => `in:${type}`;
 /** What has entities of a type of which not every key is known. */
 export const partlyTag = (type: string) => `u:${type}`;
 
+/** What bears a `@cacheTag` of a subgraph. */
+export const cacheTag = (subgraph: string, tag: string) => `c:${subgraph}:${shortened(tag)}`;
+
 /** What has an entity, by one of its keys. */
 export function entityTag(type: string, key: Data): string {
-  const text = canonicalJson(key);
-  const short = text.length <= MAX_KEY ? text : createHash('sha256').update(text).digest('base64url');
-  return `e:${type}:${short}`;
+  return `e:${type}:${shortened(canonicalJson(key))}`;
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_LENGTH ? text : `#${createHash('sha256').update(text).digest('base64url')}`;
 }

@@ -29,7 +29,9 @@ export interface Timeline {
   /** Something has changed. `once`: a name for the change, where others who share the store hear of it, too. */
   invalidate(tags: readonly string[], once?: string): Promise<void>;
   /** Some changes may not have been heard of. */
-  gap(): void;
+  gap: () => void;
+  /** Somebody in the same order has told of a change. */
+  heard: (change: Change) => void;
 }
 
 export interface TimelineOptions {
@@ -47,14 +49,14 @@ export interface Change {
   sequence: number | null;
 }
 
-export function createTimeline(options: TimelineOptions): Timeline & { heard(change: Change): void } {
+export function createTimeline(options: TimelineOptions): Timeline {
   return options.store === null ? localTimeline(options) : sharedTimeline(options, options.store);
 }
 
 /** More principals with mutations are not told apart. */
 const MAX_PRINCIPALS = 100_000;
 
-function localTimeline({ announce }: TimelineOptions): Timeline & { heard(change: Change): void } {
+function localTimeline({ announce }: TimelineOptions): Timeline {
   const invalidations = createInvalidations();
   const seen = new Map<string, number>();
   let seenByAll = 0;
@@ -101,10 +103,7 @@ export const EVERYTHING = 'all';
 export const markerOf = (tag: string) => `inv:${tag}`;
 const seenBy = (principal: string) => `seen:${principal}`;
 
-function sharedTimeline(
-  { markerTtlMs: ttlMs, announce, log }: TimelineOptions,
-  store: VersionedStore,
-): Timeline & { heard(change: Change): void } {
+function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, store: VersionedStore): Timeline {
   const invalidations = createInvalidations();
   /** What the store was to know and may not. */
   const untold = { principals: new Set<string>(), tags: new Set<string>() };

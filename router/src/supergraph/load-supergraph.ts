@@ -4,6 +4,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { buildSchema } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { AnnotationTable } from './annotations.ts';
+import type { CacheTagFormats } from './cache-tags.ts';
 import type { EntityKeys } from './entity-keys.ts';
 import type { PlannedNames } from './planned-names.ts';
 import { plannerThreads } from './planner-threads.ts';
@@ -20,6 +21,7 @@ export interface LoadedSupergraph {
   possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
   names: PlannedNames;
   keys: EntityKeys;
+  cacheTags: CacheTagFormats;
   /** Of progressive `@override`s: which of them hold is said with each plan. */
   overrideLabels: readonly string[];
   annotations: AnnotationTable;

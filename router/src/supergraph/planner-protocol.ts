@@ -62,6 +62,8 @@ const loadedSchema = z.object({
     prefix: z.string(),
   }),
   keys: z.map(z.string(), z.map(z.string(), z.array(z.string()))),
+  /** The formats of `@cacheTag`s, by subgraph, and by type (`User`) or root field (`Query.user`). */
+  cacheTags: z.map(z.string(), z.map(z.string(), z.array(z.string()))),
   /** Of progressive `@override`s. */
   overrideLabels: z.array(z.string()),
   annotations: annotationTable,

@@ -13,6 +13,7 @@ import { readEntityKeys } from './entity-keys.ts';
 import { keepingRequirements } from './keep-requirements.ts';
 import type { Planning } from './keep-requirements.ts';
 import { orderKeys } from './order-keys.ts';
+import { readCacheTags } from './cache-tags.ts';
 import { readOverrideLabels } from './override-labels.ts';
 import { readPlannedNames } from './planned-names.ts';
 import type { PlannerErrorReply, PlannerReply, PlannerRequest, PlannerSupergraph } from './planner-protocol.ts';
@@ -88,6 +89,7 @@ function load(id: string, sdl: string): PlannerSupergraph {
     possibleTypes,
     names: readPlannedNames(document),
     keys: readEntityKeys(document),
+    cacheTags: readCacheTags(document),
     overrideLabels: readOverrideLabels(document),
     annotations,
     subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),

@@ -30,6 +30,8 @@ export interface Answer {
   text: string;
 }
 
+const INVALIDATION_PATH = '/cache/invalidate';
+
 export interface TestRouter {
   url: string;
   wsUrl: string;
@@ -78,7 +80,10 @@ export async function startTestRouter(
     metrics,
     log,
     ready: () => undefined,
-    handler: router.handle,
+    handler: (req, res) =>
+      req.url === INVALIDATION_PATH && router.invalidate !== null
+        ? router.invalidate(req, res)
+        : router.handle(req, res),
     upgrade: router.upgrade,
     onDrain: router.drain,
   });
