@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from '@timbre/platform/logger';
 import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { Principal } from './auth/principal.ts';
-import type { Ask, ResponseCache } from './cache/response-cache.ts';
+import type { Ask, CachedOperation, ResponseCache } from './cache/response-cache.ts';
 import { internalError } from './execution/client-errors.ts';
 import { executeOperation } from './execution/execute-operation.ts';
 import type { Execution, ExecutionOutcome } from './execution/execute-operation.ts';
@@ -131,19 +131,27 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     };
   };
 
-  const executionOf = (prepared: PreparedOperation, session: Session): Execution => {
+  function openCached(prepared: PreparedOperation, session: Session): CachedOperation {
     const context = contextOf(session);
     const ask = askerOf(context);
-    const redact = redaction?.(session.requestId) ?? null;
-    if (cache === null) return { ...prepared, call: ask, redact };
-    const { principal } = session;
-    const caller = { principal, headers: context.headers };
-    return { ...prepared, call: cache.open(prepared.operation.operation, caller, ask), redact };
-  };
+    if (cache === null) return { ask, describe: (outcome) => outcome };
+    const { principal, headers: sent } = session;
+    return cache.open(prepared.operation.operation, { principal, headers: context.headers, sent }, ask);
+  }
+
+  const executionWith = (ask: Ask, prepared: PreparedOperation, session: Session): Execution => ({
+    ...prepared,
+    call: ask,
+    redact: redaction?.(session.requestId) ?? null,
+  });
+
+  const executionOf = (prepared: PreparedOperation, session: Session): Execution =>
+    executionWith(openCached(prepared, session).ask, prepared, session);
 
   const execute: Engine['execute'] = async (prepared, session) => {
     try {
-      return await executeOperation(executionOf(prepared, session));
+      const { ask, describe } = openCached(prepared, session);
+      return describe(await executeOperation(executionWith(ask, prepared, session)));
     } catch (error) {
       log.error({ err: error, requestId: session.requestId }, 'an operation could not be executed');
       return { data: null, errors: [internalError(session.requestId)] };

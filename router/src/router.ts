@@ -49,6 +49,7 @@ import type { HttpTransportOptions } from './subgraphs/http-transport.ts';
 import { createHttpTransports } from './subgraphs/http-transports.ts';
 import { createHeaderPropagation, DEFAULT_HEADER_RULES, withoutTraceContext } from './subgraphs/propagate-headers.ts';
 import type { HeaderRule } from './subgraphs/propagate-headers.ts';
+import { isForTracing } from './subgraphs/shared-flights.ts';
 import { createWsTransport } from './subgraphs/ws-transport.ts';
 import type { WsTransportOptions } from './subgraphs/ws-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
@@ -207,9 +208,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
   const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
-  const { responseCache = null } = options;
-  const cache =
-    responseCache === null ? null : createResponseCache(responseCache, { log, registry, bus: options.bus ?? null });
+  const cache = cacheOf(options, registry);
   const callers = createCallers();
   const demand = demandOf(options, registry, callers);
   const engine = await createReloadingEngine(options.supergraph, {
@@ -272,7 +271,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       if (documents === null) throw new Error('The router was made without trusted documents.');
       documents.replace(manifest);
     },
-    invalidate: invalidationHandler(responseCache, cache),
+    invalidate: invalidationHandler(options, cache),
     async drain() {
       http.drain();
       await Promise.all([ws.drain(), kept?.save()]);
@@ -286,8 +285,14 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   };
 }
 
-function invalidationHandler(options: ResponseCacheOptions | null, cache: ResponseCache | null): Router['invalidate'] {
-  const sharedKey = options?.invalidation?.sharedKey;
+function cacheOf({ responseCache = null, ...options }: RouterOptions, registry: Registry): ResponseCache | null {
+  if (responseCache === null) return null;
+  const { log, bus = null } = options;
+  return createResponseCache(responseCache, { log, registry, bus, vary: varyOf(options) });
+}
+
+function invalidationHandler({ responseCache }: RouterOptions, cache: ResponseCache | null): Router['invalidate'] {
+  const sharedKey = responseCache?.invalidation?.sharedKey;
   if (cache === null || sharedKey === undefined) return null;
   return createInvalidationHandler({ sharedKey, invalidate: cache.invalidate });
 }
@@ -295,8 +300,17 @@ function invalidationHandler(options: ResponseCacheOptions | null, cache: Respon
 const limitsOf = (options: RouterOptions): OperationLimits => ({ ...GENEROUS_LIMITS, ...options.limits });
 const mayIntrospectOf = (options: RouterOptions) => options.mayIntrospect ?? (() => true);
 
-const headerRulesOf = ({ tracing = null, propagateHeaders = DEFAULT_HEADER_RULES }: RouterOptions) =>
+const headerRulesOf = ({
+  tracing = null,
+  propagateHeaders = DEFAULT_HEADER_RULES,
+}: Pick<RouterOptions, 'tracing' | 'propagateHeaders'>) =>
   tracing === null ? propagateHeaders : withoutTraceContext(propagateHeaders);
+
+/** What clients send on which answers of subgraphs may depend. */
+const varyOf = (options: Pick<RouterOptions, 'tracing' | 'propagateHeaders'>) =>
+  headerRulesOf(options)
+    .map((rule) => (typeof rule === 'string' ? rule : rule.name).toLowerCase())
+    .filter((name) => !isForTracing(name));
 
 function documentsOf(options: RouterOptions): DocumentsPolicy | null {
   const { documents = null, log } = options;

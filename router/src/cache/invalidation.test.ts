@@ -180,6 +180,7 @@ test('what a subgraph tells through the bus reaches every router', async () => {
   await until(async () =>
     (await names([one, two])).every((found) => JSON.stringify(found) === JSON.stringify(changed)),
   );
+  expect(await names([one, two])).toEqual([changed, changed]);
 });
 
 test("one router's mutations and invalidations reach the other", async () => {
@@ -198,6 +199,7 @@ test("one router's mutations and invalidations reach the other", async () => {
     body: JSON.stringify([{ kind: 'type', type: 'Product' }]),
   });
   await until(async () => JSON.stringify(await name()) === JSON.stringify({ id: 'p1', name: 'elsewhere' }));
+  expect(await name()).toEqual({ id: 'p1', name: 'elsewhere' });
 });
 
 test('what is not understood on the bus invalidates everything, and ends nothing', async () => {
@@ -209,6 +211,7 @@ test('what is not understood on the bus invalidates everything, and ends nothing
     graph.names.set('p1', `after ${payload}`);
     await bus.publish(channels.cacheInvalidations, payload);
     await until(async () => (await router.query(DOCUMENTS.p1)).text.includes(JSON.stringify(`after ${payload}`)));
+    expect(await asked()).not.toHaveProperty('p1');
   }
 });
 

@@ -1,13 +1,18 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { Invalidation } from '@timbre/platform/cache/invalidation';
 import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
 import type { Logger } from '@timbre/platform/logger';
 import { OperationTypeNode } from 'graphql';
 import type { Registry } from 'prom-client';
+import { holdsScope, isAuthenticated } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { ExecutionOutcome } from '../execution/execute-operation.ts';
 import type { CallContext, SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import { createCallers } from './callers.ts';
-import type { CacheView, Fetched } from './cache-view.ts';
+import { createCacheSummary } from './cache-summary.ts';
+import type { ToldTo } from './cache-summary.ts';
+import type { CacheView } from './cache-view.ts';
 import { createChangesBus } from './changes-bus.ts';
 import { createEntries } from './entries.ts';
 import { createFetchCache } from './fetch-cache.ts';
@@ -40,6 +45,14 @@ export interface SubgraphCaching {
   ttlSeconds?: number;
 }
 
+export interface ResponseCacheContext {
+  log: Logger;
+  registry: Registry;
+  bus: Bus | null;
+  /** Headers of clients on which answers may depend, beside their credentials. */
+  vary: readonly string[];
+}
+
 /** Keeps what subgraphs answer, and gives it again. */
 export interface ResponseCache {
   /** With what is known of a supergraph. */
@@ -54,14 +67,26 @@ export type Ask = (request: SubgraphRequest, isDetached?: boolean) => Promise<Su
 
 export interface SupergraphCache {
   /** How the cache stands between one operation and the subgraphs. */
-  open(operation: OperationTypeNode, caller: Caller, ask: Ask): Ask;
+  open(operation: OperationTypeNode, caller: Caller, ask: Ask): CachedOperation;
+}
+
+export interface CachedOperation {
+  ask: Ask;
+  /** With what the client is told of keeping the response. */
+  describe: (outcome: ExecutionOutcome) => ExecutionOutcome;
 }
 
 export interface Caller {
   principal: Principal;
   /** What subgraphs are sent of the client's headers. */
   headers: CallContext['headers'];
+  /** The client's. */
+  sent: IncomingHttpHeaders | undefined;
 }
+
+/** Asks for `extensions.cache`, of whom holds the scope. */
+const DEBUG_HEADER = 'x-timbre-cache-debug';
+const DEBUG_SCOPE = 'cache:debug';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /** Markers outlast what they are about by more than any clock is off. */
@@ -69,7 +94,7 @@ const MARKER_TTL_MS = MAX_KEPT_MS + 5 * 60 * 1000;
 
 export function createResponseCache(
   options: ResponseCacheOptions,
-  { log, registry, bus }: { log: Logger; registry: Registry; bus: Bus | null },
+  { log, registry, bus, vary }: ResponseCacheContext,
 ): ResponseCache {
   const { maxBytes = DEFAULT_MAX_BYTES, store = null } = options;
   const metrics = createCacheMetrics(registry);
@@ -114,20 +139,27 @@ export function createResponseCache(
       const known = createKnownFetches(supergraph);
       current = { subgraphs: supergraph.subgraphs, entities: known.entities };
 
-      function query({ principal, headers }: Caller, call: Ask): Ask {
+      function query(caller: Caller, call: Ask): CachedOperation {
+        const { principal, headers } = caller;
         const { owner, name } = callers.of(principal);
         let standpoint: Standpoint | null | Promise<Standpoint | null> | undefined;
+        const summary = createCacheSummary();
         const view: CacheView = {
           owner,
           headers: callers.headersKey(headers),
           standpoint: () => (standpoint ??= timeline.standpoint(name)),
           call,
-          note: (_fetched: Fetched) => undefined,
+          note: summary.note,
         };
-        return (request) => {
-          const { operation } = request;
-          const fetch = rulesOf(operation.subgraph).enabled ? known.of(operation) : null;
-          return fetch === null ? call(request) : fetches.fetch(fetch, request, view);
+        return {
+          ask(request) {
+            const { operation } = request;
+            const fetch = rulesOf(operation.subgraph).enabled ? known.of(operation) : null;
+            if (fetch !== null) return fetches.fetch(fetch, request, view);
+            summary.note({ subgraph: operation.subgraph, kind: 'root', status: 'bypass', kept: null, tags: [] });
+            return call(request);
+          },
+          describe: (outcome) => summary.describe(outcome, toldTo(caller, vary)),
         };
       }
 
@@ -153,12 +185,22 @@ export function createResponseCache(
         open(operation, caller, call) {
           if (operation === OperationTypeNode.QUERY) return query(caller, call);
           // What follows an event is about what has changed: it is asked for.
-          return operation === OperationTypeNode.MUTATION ? mutation(caller, call) : call;
+          return { ask: operation === OperationTypeNode.MUTATION ? mutation(caller, call) : call, describe: unchanged };
         },
       };
     },
     invalidate: (invalidations) => timeline.invalidate(tagsOf(invalidations)),
     close: async () => changes?.close(),
+  };
+}
+
+const unchanged = (outcome: ExecutionOutcome) => outcome;
+
+function toldTo({ principal, sent = {} }: Caller, vary: readonly string[]): ToldTo {
+  return {
+    hasCredentials: isAuthenticated(principal) || sent.authorization !== undefined || sent.cookie !== undefined,
+    vary,
+    debug: sent[DEBUG_HEADER] === '1' && holdsScope(new Set(principal.scopes), DEBUG_SCOPE),
   };
 }
 

@@ -20,6 +20,7 @@ import type { ResultStream } from '../results.ts';
 import type { CorsOptions } from './cors.ts';
 import { isSimpleRequest, PREFLIGHT_HEADERS, preventCsrf } from './csrf.ts';
 import { HttpRefusal } from './http-refusal.ts';
+import { addHeaders, entityTagOf, hasIt, isKept, withoutCaller } from './kept-response.ts';
 import { GRAPHQL_RESPONSE, JSON_TYPE, negotiate, prefersHtml } from './media-types.ts';
 import type { Accepted, ResponseType } from './media-types.ts';
 import { readRequest } from './read-request.ts';
@@ -192,16 +193,20 @@ async function answerOperation(
       operation === OperationTypeNode.QUERY ? { ...session, signal: gone } : session,
     );
     const { errors } = outcome;
-    if (outcome.headers !== undefined) Object.assign(head, outcome.headers);
+    addHeaders(head, outcome);
     const end = { session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors } as const;
     if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
       observe(end, exchange);
       await stream(exchange, accepted.results, resultsOf(outcome));
       return;
     }
-    const text = JSON.stringify(responseOf(outcome));
-    const bytes = await send(res, { status: 200, head, type: accepted.single ?? JSON_TYPE, text });
-    observe({ ...end, status: 200, bytes }, exchange);
+    const type = accepted.single ?? JSON_TYPE;
+    const kept = req.method === 'GET' && isKept(head);
+    const text = JSON.stringify(responseOf(kept ? withoutCaller(head, outcome) : outcome));
+    const sent = kept
+      ? await sendKept(exchange, type, text)
+      : { status: 200, bytes: await send(res, { status: 200, head, type, text }) };
+    observe({ ...end, ...sent }, exchange);
   } catch (error) {
     observe({ session, prepared, started, outcome: 'refused', errors: errorsOf(error) }, exchange);
     if (!(error instanceof OperationRefused)) throw error;
@@ -223,6 +228,16 @@ function errorsOf(error: unknown): readonly GraphQLError[] | undefined {
   if (error instanceof OperationRefused) return error.errors;
   if (!(error instanceof HttpRefusal)) return undefined;
   return [new GraphQLError(error.message, { extensions: { code: error.code } })];
+}
+
+/** With an entity tag, by which it need not be sent again. */
+async function sendKept({ req, res, head, send }: Exchange, type: ResponseType, text: string) {
+  const entityTag = entityTagOf(type, text);
+  if (!hasIt(req, entityTag)) {
+    return { status: 200, bytes: await send(res, { status: 200, head, type, text, entityTag }) };
+  }
+  res.writeHead(304, { ...head, etag: `"${entityTag}"` }).end();
+  return { status: 304, bytes: 0 };
 }
 
 function observe(end: OperationEnd, { options }: Exchange): void {

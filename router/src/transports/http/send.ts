@@ -11,6 +11,8 @@ export interface Payload {
   type: ResponseType;
   head: OutgoingHttpHeaders;
   text: string;
+  /** The opaque part of its entity tag; absent where it has none. */
+  entityTag?: string;
 }
 
 /** Sends a JSON response. @returns the bytes of its body as they go out */
@@ -32,8 +34,9 @@ const GZIP = { level: 4 };
 
 const compressLater = { br: promisify(brotliCompress), gzip: promisify(gzip) };
 
-export function sendPlain(res: ServerResponse, { status, type, head, text }: Payload): number {
+export function sendPlain(res: ServerResponse, { status, type, head, text, entityTag }: Payload): number {
   const length = Buffer.byteLength(text);
+  if (entityTag !== undefined) head['etag'] = `"${entityTag}"`;
   // As a string it goes out in one piece with the head; a buffer would be written beside it.
   res.writeHead(status, { ...head, 'content-type': `${type}; charset=utf-8`, 'content-length': length });
   endAfterBody(res, text);
@@ -60,9 +63,16 @@ async function sendLater(res: ServerResponse, payload: Payload, encoding: Conten
   return sendBytes(res, payload, encoding, bytes);
 }
 
-function sendBytes(res: ServerResponse, { status, type, head }: Payload, encoding: ContentEncoding, bytes: Buffer) {
+function sendBytes(
+  res: ServerResponse,
+  { status, type, head, entityTag }: Payload,
+  encoding: ContentEncoding,
+  bytes: Buffer,
+) {
   // The client may have left while its answer was compressed.
   if (res.destroyed) return 0;
+  // Other bytes are another tag's, if it is a strong one.
+  if (entityTag !== undefined) head['etag'] = `"${entityTag}-${encoding}"`;
   res.writeHead(status, {
     ...head,
     'content-type': `${type}; charset=utf-8`,
