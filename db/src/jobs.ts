@@ -36,6 +36,13 @@ export interface WorkOptions {
   groupConcurrency?: number | GroupConcurrencyConfig;
 }
 
+export interface QueueDepth {
+  queue: string;
+  /** Jobs that could be done now. */
+  ready: number;
+  active: number;
+}
+
 export interface Jobs {
   /** Only needed for `enqueue` and `work` alike; the tables must exist (`migrate`). */
   start(): Promise<void>;
@@ -55,6 +62,8 @@ export interface Jobs {
     options: WorkOptions,
     handler: (job: Job<JobData<N>>) => Promise<void>,
   ): Promise<void>;
+  /** Of every queue, as counted within the last second. */
+  depths(): Promise<QueueDepth[]>;
   /**
    * Takes no new jobs and waits `graceMs` (default 20,000) for those that run; then aborts their signals and gives
    * them back to the queue.
@@ -151,6 +160,12 @@ export function createJobs({
         );
       }
     },
+    depths: async () =>
+      (await boss.getQueues()).map(({ name: queue, readyCount: ready, activeCount: active }) => ({
+        queue,
+        ready,
+        active,
+      })),
     stop: ({ graceMs = 20_000 } = {}) => boss.stop({ graceful: true, timeout: graceMs }),
   };
 }

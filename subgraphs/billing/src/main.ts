@@ -1,4 +1,5 @@
 import { createDb } from '@timbre/db/client';
+import { watchPool } from '@timbre/db/database-metrics';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
@@ -14,6 +15,7 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'billing' });
   const tracing = await openTracing(source, { service: 'billing', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-billing', traced: tracing !== null });
+  watchPool(metrics.registry, database.pool);
   const bus = await openBus(env, { log });
   const server = await startBilling({
     db: database.db,

@@ -1,4 +1,5 @@
 import { createDb } from '@timbre/db/client';
+import { watchPool } from '@timbre/db/database-metrics';
 import { createJobs } from '@timbre/db/jobs';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
@@ -16,6 +17,7 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'tts' });
   const tracing = await openTracing(source, { service: 'tts', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-tts', traced: tracing !== null });
+  watchPool(metrics.registry, database.pool);
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-jobs', max: 1, worker: false });
   const services = await openServices(env, { log });
   const [catalogue] = await Promise.all([loadModelCatalogue(log), jobs.start()]);

@@ -1,4 +1,5 @@
 import { createDb } from '@timbre/db/client';
+import { watchPool, watchQueues } from '@timbre/db/database-metrics';
 import { createJobs } from '@timbre/db/jobs';
 import { AppError } from '@timbre/platform/errors';
 import { startHttpServer } from '@timbre/platform/http-server';
@@ -18,7 +19,9 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'tts-worker' });
   const tracing = await openTracing(source, { service: 'tts-worker', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-tts-worker', traced: tracing !== null });
+  watchPool(metrics.registry, database.pool);
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-worker-jobs', tracing });
+  watchQueues(metrics.registry, jobs);
   const services = await openServices(env, { log });
   const { bus, store } = services;
   const { db } = database;

@@ -1,4 +1,5 @@
 import { createDb } from '@timbre/db/client';
+import { watchPool } from '@timbre/db/database-metrics';
 import { createApiKeys } from '@timbre/platform/api-key';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
@@ -15,6 +16,7 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'users' });
   const tracing = await openTracing(source, { service: 'users', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-users', traced: tracing !== null });
+  watchPool(metrics.registry, database.pool);
   const bus = await openBus(env, { log });
   const server = await startUsers({
     db: database.db,

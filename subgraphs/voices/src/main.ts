@@ -1,4 +1,5 @@
 import { createDb } from '@timbre/db/client';
+import { watchPool } from '@timbre/db/database-metrics';
 import { createJobs } from '@timbre/db/jobs';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
@@ -15,6 +16,7 @@ await runService(async (source) => {
   const metrics = createMetrics({ service: 'voices' });
   const tracing = await openTracing(source, { service: 'voices', log, registry: metrics.registry });
   const database = createDb(env.DATABASE_URL, { name: 'timbre-voices', traced: tracing !== null });
+  watchPool(metrics.registry, database.pool);
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-voices-jobs', max: 1, worker: false });
   const services = await openServices(env, { log });
   await jobs.start();
