@@ -55,7 +55,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
   const documents = await documentsOf(configuration, settings, shared);
   const bus = await busOf(settings, log);
-  const authentication = await authenticationOf(settings, bus, log);
+  const authentication = await authenticationOf(settings, configuration, { bus, log });
 
   const router = await createRouter({
     supergraph,
@@ -204,18 +204,18 @@ function ownGraph(settings: RouterSettings): Partial<RouterOptions> {
 /** Null where nobody's tokens are trusted: everybody is anonymous. */
 async function authenticationOf(
   settings: RouterSettings,
-  bus: Bus | null,
-  log: Logger,
+  { authentication }: RouterConfiguration,
+  services: { bus: Bus | null; log: Logger },
 ): Promise<Authentication | null> {
+  const trusted = [...(settings.issuer === null ? [] : [settings.issuer]), ...(authentication?.issuers ?? [])];
   if (settings.profile === 'open') {
-    if (settings.issuer === null) return null;
-    return startAuthentication({ issuers: [settings.issuer], users: null, bus, log });
+    return trusted.length === 0 ? null : startAuthentication({ issuers: trusted, users: null, ...services });
   }
   const { subgraphUrls, identitySecret } = settings;
   const url = subgraphUrls['USERS'];
   if (url === undefined) throw new EnvError(['SUBGRAPH_URL_USERS is not set: expected the URL of the users subgraph']);
-  const issuers = [settings.issuer ?? (await devIssuer(settings.dataDir))];
-  return startAuthentication({ issuers, users: { url, identitySecret }, bus, log });
+  const issuers = settings.issuer === null ? [...trusted, await devIssuer(settings.dataDir)] : trusted;
+  return startAuthentication({ issuers, users: { url, identitySecret }, ...services });
 }
 
 async function devIssuer(dataDir: string): Promise<IssuerSettings> {

@@ -113,7 +113,8 @@ export function createTokenVerifier(
 
 export function isSameSource(a: TokenSource, b: TokenSource): boolean {
   if ('cookie' in a) return 'cookie' in b && a.cookie === b.cookie;
-  return 'header' in b && a.header === b.header && a.prefix === b.prefix;
+  if (!('header' in b) || a.header.toLowerCase() !== b.header.toLowerCase()) return false;
+  return a.prefix?.toLowerCase() === b.prefix?.toLowerCase();
 }
 
 type Payload = Readonly<Record<string, unknown>>;

@@ -1,9 +1,10 @@
 import type { RouterOptions } from '../router.ts';
 import type { RouterConfiguration } from './router-configuration.ts';
 
-/** What a configuration says, as options of a router; documents have to be read first. */
+/** What a configuration says, as options of a router; who is trusted and documents have to be looked up first. */
 export function optionsOf(configuration: RouterConfiguration): Partial<RouterOptions> {
-  const { introspection, headers, subgraphs, subscriptions, documents: _documents, ...same } = configuration;
+  const { introspection, headers, subgraphs, subscriptions, ...rest } = configuration;
+  const { documents: _documents, authentication: _authentication, ...same } = rest;
   return {
     ...same,
     ...subscriptions,

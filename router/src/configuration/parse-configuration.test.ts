@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseConfiguration } from './parse-configuration.ts';
 import { readConfiguration } from './read-configuration.ts';
 
@@ -63,4 +63,41 @@ test('files hold secrets', async () => {
   expect(parse(`cors: { origins: ["\${file.${file}}"] }`)).toEqual({ cors: { origins: ['https://a.test'] } });
   await rm(directory, { recursive: true });
   expect(() => parse(`cors: { origins: ["\${file.${file}}"] }`)).toThrow(/cannot be read/);
+});
+
+describe('authentication', () => {
+  const issuers = (text: string) => parse(`authentication:\n  issuers:\n    - ${text}\n`);
+
+  test('names issuers, and what differs with each', () => {
+    const text =
+      '{ issuer: "https://a.test/", audiences: [api], sources: [{ header: X-Token }, { header: Authorization, prefix: Bearer }, { cookie: __Host-session }], claims: { roles: "https://a.test/roles" } }';
+    expect(issuers(text)).toEqual({
+      authentication: {
+        issuers: [
+          {
+            issuer: 'https://a.test/',
+            audiences: ['api'],
+            sources: [
+              { header: 'X-Token', prefix: null },
+              { header: 'Authorization', prefix: 'Bearer' },
+              { cookie: '__Host-session' },
+            ],
+            claims: { roles: 'https://a.test/roles' },
+          },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ['no audience', '{ issuer: a, audiences: [] }', /audiences/],
+    ['a symmetric algorithm', '{ issuer: a, audiences: [b], algorithms: [HS256] }', /algorithms/],
+    ['none', '{ issuer: a, audiences: [b], algorithms: [none] }', /algorithms/],
+    ['roles by a plain name', '{ issuer: a, audiences: [b], claims: { roles: roles } }', /roles/],
+    ['the same issuer twice', '{ issuer: a, audiences: [b] }\n    - { issuer: a, audiences: [c] }', /twice/],
+    ['a header that is none', '{ issuer: a, audiences: [b], sources: [{ header: "a b" }] }', /sources/],
+    ['an hour of leeway', '{ issuer: a, audiences: [b], skewSeconds: 3600 }', /skewSeconds/],
+  ])('with %s is refused', (_name, text, message) => {
+    expect(() => issuers(text)).toThrow(message);
+  });
 });

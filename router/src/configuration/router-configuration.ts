@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authentication } from './authentication-configuration.ts';
 
 const count = z.int().min(0);
 const positive = z.int().min(1);
@@ -133,6 +134,7 @@ export const configurationSchema = z
     introspection: z
       .union([z.boolean(), z.strictObject({ scope: z.string().min(1) })])
       .describe('for everybody, for nobody, or for who holds a scope'),
+    authentication,
     authorization,
     limits,
     rates,
