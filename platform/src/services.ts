@@ -27,6 +27,7 @@ export interface Services {
 }
 
 const REDIS_PATIENCE_MS = 3_000;
+const REDIS_ANSWER_MS = 1_000;
 
 export type ServicesEnv = Pick<
   ServiceEnv,
@@ -119,7 +120,12 @@ async function openRedisCache(redis: Redis, log: Logger): Promise<Cache> {
 /** Waits a little for the first connection; cache and limiter get along without one. */
 async function openRedis(url: string, log: Logger): Promise<Redis> {
   const { Redis } = await import('ioredis');
-  const redis = new Redis(url, { maxRetriesPerRequest: 1, connectionName: 'timbre' });
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: 1,
+    // One that answers nothing is one that is away: without this, what it is asked waits, and piles up.
+    socketTimeout: REDIS_ANSWER_MS,
+    connectionName: 'timbre',
+  });
   redis.on('error', (error: unknown) => log.warn({ err: error }, 'redis'));
   await once(redis, 'ready', { signal: AbortSignal.timeout(REDIS_PATIENCE_MS) }).catch(() => {
     log.warn('redis is not there yet');

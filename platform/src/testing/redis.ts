@@ -17,6 +17,9 @@ export interface RedisServer {
   /** Kills it at once; `start` brings it back on the same port, empty. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** It keeps its connections and answers nothing, until `resume`. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
   /** To look into it; waits as long as it is away. Ends with it. */
   client: Redis;
@@ -63,6 +66,8 @@ export async function startRedis(): Promise<RedisServer> {
     client,
     kill,
     start,
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
     async stop() {
       client.disconnect();
       await kill();

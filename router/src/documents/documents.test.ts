@@ -6,6 +6,11 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { print } from 'graphql';
 import { EMPTY } from 'rxjs';
 import { createMemoryCache } from '@timbre/platform/cache/memory-cache';
+import { createLogger } from '@timbre/platform/logger';
+import { openShared } from '@timbre/platform/services';
+import type { SharedServices } from '@timbre/platform/services';
+import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
+import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openSocket } from '../testing/raw-socket.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
@@ -14,6 +19,7 @@ import { createTestIssuer } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
 import { answerOf, codesOf, startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
 import type { DocumentsOptions, TrustedMode } from './documents-policy.ts';
 import { manifestOf } from './operation-manifest.ts';
 import { readTrustedDocuments } from './trusted-documents.ts';
@@ -62,7 +68,7 @@ describe('automatic persisted queries', () => {
   const AUTOMATIC: DocumentsOptions = { automatic: {}, trusted: null };
 
   test('a hash is asked back for its document once, then answered, over every transport', async () => {
-    const router = await start(AUTOMATIC);
+    const router = await start(AUTOMATIC, { batching: { maximum: 10 } });
     for (const accept of ['application/json', 'application/graphql-response+json']) {
       const unknown = await post(router, { extensions: named(sha256(QUERY)) }, { accept });
       expect([unknown.status, unknown.data]).toEqual([200, undefined]);
@@ -75,6 +81,11 @@ describe('automatic persisted queries', () => {
     expect((await post(router, { extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
     expect((await post(router, { query: null, extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
     expect((await get(router, { extensions: JSON.stringify(named(sha256(QUERY))) })).data).toEqual(ANSWER);
+    const batch = await post(router, [{ extensions: named(sha256(QUERY)) }, { extensions: named('f'.repeat(64)) }]);
+    expect(JSON.parse(batch.text)).toMatchObject([
+      { data: ANSWER },
+      { errors: [{ message: 'PersistedQueryNotFound' }] },
+    ]);
     const socket = await openSocket(router.wsUrl);
     socket.say({ type: 'connection_init' });
     await socket.hear('connection_ack');
@@ -309,6 +320,21 @@ describe('trusted documents', () => {
     expect(codesOf(then)).toEqual(restricts ? ['PERSISTED_QUERY_NOT_IN_LIST'] : []);
   });
 
+  test('log: what is not of the list is logged once, without what is in it', async () => {
+    const lines: string[] = [];
+    const log = createLogger({ name: 'test', level: 'warn', stream: { write: (line) => void lines.push(line) } });
+    const router = await start(trusting('log'), { log });
+    const secret = 'query Snoop { person(id: "confidential") { name } }';
+    const headers = { 'apollographql-client-name': 'snooper' };
+    for (let i = 0; i < 3; i += 1) await post(router, { query: secret, operationName: 'Snoop' }, headers);
+    await post(router, { extensions: named(personId), variables });
+    await post(router, { query: secret }, await bearer({ scope: FREEFORM }));
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { sha256: sha256(secret), operationName: 'Snoop', client: { name: 'snooper' } },
+    ]);
+    expect(lines[0]).not.toContain('confidential');
+  });
+
   test('a document of the list is refused where only ids are taken', async () => {
     const router = await start(trusting('enforce-ids'));
     const answer = await post(router, { query: APOLLO.operations[0]?.body, variables });
@@ -365,6 +391,56 @@ describe('trusted documents', () => {
     socket.say({ id: '1', type: 'subscribe', payload: { extensions: named(personId), variables } });
     expect(await socket.hear('next')).toMatchObject({ payload: { data: { person: { id: 'p1' } } } });
     socket.socket.terminate();
+  });
+});
+
+if (redisMissing !== null) process.stderr.write(`Documents in Redis are not tested: ${redisMissing}.\n`);
+
+describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
+  let server: RedisServer;
+  const connections: SharedServices[] = [];
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+
+  afterAll(async () => {
+    await Promise.all(connections.map((connection) => connection.close()));
+    await server.stop();
+  });
+
+  async function router(): Promise<TestRouter> {
+    const shared = await openShared(server.url, createLogger({ name: 'test', level: 'silent' }));
+    connections.push(shared);
+    return start({ automatic: { shared: shared.cache }, trusted: null });
+  }
+
+  test('what one was sent the other knows; slow, away and back, Redis fails nothing', async () => {
+    const [one, other] = [await router(), await router()];
+    const extensions = named(sha256(QUERY));
+    await post(one, { query: QUERY, extensions });
+    await until(async () => (await server.client.exists(`timbre:cache:document:${sha256(QUERY)}`)) === 1);
+    expect((await post(other, { extensions })).data).toEqual(ANSWER);
+    expect(await server.client.pttl(`timbre:cache:document:${sha256(QUERY)}`)).toBeGreaterThan(80_000_000);
+
+    const asks = async () => codesOf(await post(await router(), { extensions }));
+    const third = await router();
+    server.pause();
+    const started = performance.now();
+    expect(codesOf(await post(third, { extensions }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+    expect((await post(third, { query: QUERY, extensions })).data).toEqual(ANSWER);
+    expect((await post(third, { extensions })).data).toEqual(ANSWER);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    server.resume();
+    await until(async () => (await asks()).length === 0);
+
+    await server.kill();
+    expect((await post(other, { extensions })).data).toEqual(ANSWER);
+    const next = '{ who { roles } }';
+    expect((await post(one, { query: next, extensions: named(sha256(next)) })).errors).toEqual([]);
+    expect((await post(one, { extensions: named(sha256(next)) })).errors).toEqual([]);
+    expect(codesOf(await post(other, { extensions: named(sha256(next)) }))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
+    await server.start();
   });
 });
 

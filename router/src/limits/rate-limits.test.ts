@@ -189,4 +189,25 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     await server.start();
     expect(codesOf(await one.query(QUERY))).toEqual(['RATE_LIMITED']);
   });
+
+  test('Redis that answers nothing holds nothing up, and counts again when it does', async () => {
+    const [one, other] = await pair({ operations: { Frozen: 1 / 60, Thawed: 1 / 60 } });
+    server.pause();
+    const started = performance.now();
+    for (const router of [one, other]) {
+      expect((await router.query(`query Frozen ${QUERY}`)).errors).toEqual([]);
+      expect(codesOf(await router.query(`query Frozen ${QUERY}`))).toEqual(['RATE_LIMITED']);
+    }
+    const waited = performance.now() - started;
+    // Longer than a connection waits for an answer.
+    await delay(1_200);
+    expect((await one.query(QUERY)).errors).toEqual([]);
+    server.resume();
+    expect(waited).toBeLessThan(1_000);
+    // Asked of one until both know of it.
+    expect((await one.query(`query Thawed ${QUERY}`)).errors).toEqual([]);
+    await until(async () => (await server.client.keys('*operation:Thawed*')).length > 0);
+    expect((await other.query(`query Thawed ${QUERY}`)).errors).toEqual([]);
+    await until(async () => codesOf(await other.query(`query Thawed ${QUERY}`))[0] === 'RATE_LIMITED');
+  });
 });
