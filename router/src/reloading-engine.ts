@@ -35,9 +35,12 @@ export interface ReloadingEngine extends Engine {
    * @throws GraphQLError or Error where it cannot be served: the present one stays
    */
   reload(sdl: string): Promise<void>;
+  /** The same with the present supergraph, for when it is to be built otherwise. */
+  rebuild(): Promise<void>;
 }
 
 interface Running extends Generation, Destination {
+  sdl: string;
   /** Preparations, executions and streams that have not ended. */
   active: number;
   retired: boolean;
@@ -66,6 +69,7 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
   async function begin(text: string): Promise<Running> {
     const generation: Running = {
       ...(await build(text)),
+      sdl: text,
       active: 0,
       retired: false,
       hold() {
@@ -103,10 +107,6 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
   }
 
   async function swap(text: string): Promise<void> {
-    if (supergraphId(text) === current.supergraph.id) {
-      metrics.reloads.inc({ outcome: 'unchanged' });
-      return;
-    }
     let next: Running;
     try {
       next = await begin(text);
@@ -122,6 +122,17 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
     metrics.reloads.inc({ outcome: 'swapped' });
     announce();
     log.info({ id: next.supergraph.id, from: previous.supergraph.id }, 'a new supergraph is served');
+  }
+
+  async function swapIfChanged(text: string): Promise<void> {
+    if (supergraphId(text) !== current.supergraph.id) return swap(text);
+    metrics.reloads.inc({ outcome: 'unchanged' });
+  }
+
+  function afterOthers(change: () => Promise<void>): Promise<void> {
+    const changed = reloading.then(change);
+    reloading = changed.then(() => subscriptions.moveTo(current)).catch(() => undefined);
+    return changed;
   }
 
   function originOf(prepared: PreparedOperation): Origin {
@@ -182,11 +193,8 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       if (generation !== current) reloading = reloading.then(() => subscriptions.moveTo(current));
       return watchStream(subscription, { onEnd: ended });
     },
-    reload(text) {
-      const swapped = reloading.then(() => swap(text));
-      reloading = swapped.then(() => subscriptions.moveTo(current)).catch(() => undefined);
-      return swapped;
-    },
+    reload: (text) => afterOthers(() => swapIfChanged(text)),
+    rebuild: () => afterOthers(() => swap(current.sdl)),
     async close() {
       await reloading;
       await Promise.all([...generations].map(end));

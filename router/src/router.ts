@@ -12,7 +12,6 @@ import { authenticateNobody } from './auth/authenticator.ts';
 import type { Authenticate } from './auth/authenticator.ts';
 import type { AuthorizationOptions } from './auth/authorization.ts';
 import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
-import type { HeldPolicies } from './auth/evaluate-policies.ts';
 import type { Principal } from './auth/principal.ts';
 import { createInvalidationHandler } from './cache/invalidation-handler.ts';
 import { createResponseCache } from './cache/response-cache.ts';
@@ -147,6 +146,24 @@ export interface RouterOptions {
   tracing?: Tracing | null;
 }
 
+const CHANGEABLE = [
+  'limits',
+  'rates',
+  'concurrency',
+  'documents',
+  'authorization',
+  'mayIntrospect',
+  'batching',
+  'compression',
+  'csrfPrevention',
+  'cors',
+  'subgraphErrors',
+  'resume',
+] as const satisfies readonly (keyof RouterOptions)[];
+
+/** What of the options can be changed while the router runs. */
+export type ChangeableOptions = Pick<RouterOptions, (typeof CHANGEABLE)[number]>;
+
 /** A federated GraphQL router to be mounted in any node:http server. */
 export interface Router {
   /** GraphQL over HTTP. */
@@ -161,6 +178,13 @@ export interface Router {
    * @throws GraphQLError or Error where it cannot be served: the present one stays
    */
   reload: (sdl: string) => Promise<void>;
+  /**
+   * Puts other policies in the place of the present ones, for what begins from then on; what is not given is as if it had
+   * never been. How many websockets there may be stays as it was at the start.
+   *
+   * @throws Error that says what is wrong with them: the present ones stay
+   */
+  configure: (options: ChangeableOptions) => Promise<void>;
   /**
    * Puts another manifest of trusted documents in the place of the present one.
    *
@@ -206,74 +230,99 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         }),
       ),
   });
-  const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = options.authorization ?? {};
-  const heldPolicies = createPolicyEvaluation({ evaluate, ttlMs, log });
   const cache = cacheOf(options, registry);
   const callers = createCallers();
   const demand = demandOf(options, registry, callers);
+  let settings = options;
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options, connections, metrics, heldPolicies, cache, demand }),
+    build: (sdl) => generationOf(sdl, { options: settings, connections, metrics, cache, demand }),
     hot,
     log,
     metrics,
   });
-  /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
-  const policies: Policy[] = [];
-  if (options.tracing) policies.push(traceOperations(options.tracing));
-  const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = options;
-  if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
-  if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
-  const documents = documentsOf(options);
-  if (documents !== null) policies.push(documents.policy);
-  if (demand !== null) policies.push(demand.policy);
-  const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
   const addressOf = createAddressOf(options.trustedProxies ?? null);
   const { requireClient = false } = options;
-  const http = createHttpHandler({
-    engine: guarded,
-    authenticate,
-    log,
-    metrics,
-    maxBodyBytes,
-    addressOf,
-    requireClient,
-    batching: options.batching ?? null,
-    compression: options.compression ?? false,
-    csrfHeaders: csrfHeadersOf(options),
-    cors: options.cors ?? null,
-    https: options.https ?? false,
-    landingPage: options.landingPage ?? null,
-    keepAliveMs,
-    slowMs: slowClient.ms,
-  });
+  const subscriptions = new Set<() => void>();
+  let serving = serve();
+
+  function serve() {
+    const documents = documentsOf(settings);
+    const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = settings;
+    /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
+    const policies: Policy[] = [];
+    if (options.tracing) policies.push(traceOperations(options.tracing));
+    if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
+    if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
+    if (documents !== null) policies.push(documents.policy);
+    if (demand !== null) policies.push(demand.policy);
+    const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
+    const handle = createHttpHandler({
+      engine: guarded,
+      authenticate,
+      log,
+      metrics,
+      maxBodyBytes,
+      addressOf,
+      requireClient,
+      batching: settings.batching ?? null,
+      compression: settings.compression ?? false,
+      csrfHeaders: csrfHeadersOf(settings),
+      cors: settings.cors ?? null,
+      https: options.https ?? false,
+      landingPage: options.landingPage ?? null,
+      keepAliveMs,
+      slowMs: slowClient.ms,
+      subscriptions,
+    });
+    return { documents, engine: guarded, handle };
+  }
+
   const ws = createWsHandler({
-    engine: guarded,
+    // Sockets outlive the policies.
+    engine: {
+      prepare: (request, session) => serving.engine.prepare(request, session),
+      execute: (prepared, session) => serving.engine.execute(prepared, session),
+      subscribe: (prepared, session) => serving.engine.subscribe(prepared, session),
+      close: () => engine.close(),
+    },
     authenticate,
     log,
     metrics,
-    origins: options.cors?.origins ?? [],
+    origins: () => settings.cors?.origins ?? [],
     addressOf,
     requireClient,
     maxMessageBytes: maxBodyBytes,
     keepAliveMs,
     slowClient,
-    concurrency: concurrency ?? {},
+    concurrency: options.concurrency ?? {},
     callers,
   });
 
   return {
-    handle: http.handle,
+    handle: (req, res) => serving.handle(req, res),
     upgrade: ws.upgrade,
     registry,
     reload: (sdl) => engine.reload(sdl),
     usage: (filter) => metrics.usage.report(filter),
+    async configure(changed) {
+      const previous = settings;
+      settings = { ...withoutChangeable(options), ...changed };
+      try {
+        const next = serve();
+        await engine.rebuild();
+        serving = next;
+      } catch (error) {
+        settings = previous;
+        throw error;
+      }
+    },
     trust(manifest) {
-      if (documents === null) throw new Error('The router was made without trusted documents.');
-      documents.replace(manifest);
+      if (serving.documents === null) throw new Error('The router was made without trusted documents.');
+      serving.documents.replace(manifest);
     },
     invalidate: invalidationHandler(options, cache),
     async drain() {
-      http.drain();
+      for (const leave of subscriptions) leave();
       await Promise.all([ws.drain(), kept?.save()]);
     },
     async close() {
@@ -283,6 +332,12 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       await cache?.close();
     },
   };
+}
+
+function withoutChangeable(options: RouterOptions): RouterOptions {
+  const fixed = { ...options };
+  for (const name of CHANGEABLE) delete fixed[name];
+  return fixed;
 }
 
 function cacheOf({ responseCache = null, ...options }: RouterOptions, registry: Registry): ResponseCache | null {
@@ -333,14 +388,14 @@ interface GenerationContext {
   options: RouterOptions;
   connections: Connections;
   metrics: RouterMetrics;
-  heldPolicies: HeldPolicies;
   cache: ResponseCache | null;
   demand: Demand | null;
 }
 
 async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
-  const { options, connections, metrics, heldPolicies, cache, demand } = context;
+  const { options, connections, metrics, cache, demand } = context;
   const { log, planCache, authorization = {} } = options;
+  const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = authorization;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
   try {
@@ -350,7 +405,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
       costing: demand?.costingOf(supergraph) ?? null,
       mayIntrospect: mayIntrospectOf(options),
       authorization,
-      heldPolicies,
+      heldPolicies: createPolicyEvaluation({ evaluate, ttlMs, log }),
       ...(authorization.errors?.log === true ? { onUnauthorized: logUnauthorized(log) } : {}),
       onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
       ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),

@@ -56,13 +56,11 @@ export interface HttpHandlerOptions {
   keepAliveMs: number;
   /** How long the client of a stream may take nothing before it is cut. */
   slowMs: number;
+  /** Takes what ends each open subscription, with an error; all else ends by itself. */
+  subscriptions: Set<() => void>;
 }
 
-export interface HttpHandler {
-  handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
-  /** Ends subscriptions with an error; all else ends by itself. */
-  drain: () => void;
-}
+export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 /**
  * GraphQL over HTTP (graphql.github.io/graphql-over-http) at whatever path it is mounted. One response where the
@@ -74,9 +72,8 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const { landingPage, cors, https, compression, log } = options;
   const heads = createResponseHeads({ cors, https, compresses: compression });
   const send = compression ? sendCompressed : sendPlain;
-  const subscriptions = new Set<() => void>();
 
-  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  return async (req, res) => {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
     if (req.method === 'OPTIONS' && cors !== null) {
       res.writeHead(204, heads.preflight(req, requestId)).end();
@@ -90,17 +87,10 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     }
     const accepted = negotiate(req.headers.accept);
     try {
-      await answer({ options, req, res, search, requestId, head, accepted, send, subscriptions });
+      await answer({ options, req, res, search, requestId, head, accepted, send });
     } catch (error) {
       refuse(res, head, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
     }
-  }
-
-  return {
-    handle,
-    drain() {
-      for (const leave of subscriptions) leave();
-    },
   };
 }
 
@@ -114,7 +104,6 @@ interface Exchange {
   head: OutgoingHttpHeaders;
   accepted: Accepted;
   send: Send;
-  subscriptions: Set<() => void>;
 }
 
 async function answer(exchange: Exchange): Promise<void> {
@@ -247,12 +236,8 @@ function observe(end: OperationEnd, { options }: Exchange): void {
   log.debug({ requestId: end.session.requestId, operation, name: name?.value, seconds }, 'answered');
 }
 
-function stream(
-  { options, res, head, accepted, requestId, subscriptions }: Exchange,
-  type: StreamType,
-  results: ResultStream,
-) {
-  const { keepAliveMs, slowMs, log } = options;
+function stream({ options, res, head, accepted, requestId }: Exchange, type: StreamType, results: ResultStream) {
+  const { keepAliveMs, slowMs, log, subscriptions } = options;
   return streamResults(res, results, {
     format: STREAM_FORMATS[type],
     keepAliveMs,

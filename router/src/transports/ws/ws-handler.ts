@@ -24,7 +24,7 @@ export interface WsHandlerOptions {
   log: Logger;
   metrics: RouterMetrics;
   /** Of whose pages cookies count on a websocket, beside our own. */
-  origins: readonly string[];
+  origins: () => readonly string[];
   addressOf: AddressOf;
   /** A client that does not say its name and version is not acknowledged. */
   requireClient: boolean;
@@ -54,7 +54,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
       const principal = await authenticate({
         headers: said,
         requestId,
-        mayBeForeign: () => mayBeForeign(handshake, origins),
+        mayBeForeign: () => mayBeForeign(handshake, origins()),
       });
       return { principal, headers, address, identity };
     } catch (error) {
