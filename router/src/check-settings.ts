@@ -4,7 +4,7 @@ import { readConfiguration } from './configuration/read-configuration.ts';
 import { openDocuments } from './documents/open-documents.ts';
 import type { RouterSettings } from './env.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
-import { supergraphSource } from './supergraph/supergraph-source.ts';
+import { textSource } from './sources/text-source.ts';
 
 /**
  * Reads what a router would be started with, and loads the supergraph.
@@ -17,7 +17,7 @@ export async function checkSettings(settings: RouterSettings, variables: EnvSour
     const { documents } = await readConfiguration(settings.config, variables);
     if (documents !== undefined) await openDocuments(documents, { file: settings.config, shared: null });
   }
-  const source = supergraphSource(settings.supergraph);
+  const source = textSource(settings.supergraph);
   try {
     const supergraph = await loadSupergraph((await source.read()) ?? '');
     supergraph.unload();

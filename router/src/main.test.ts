@@ -182,6 +182,23 @@ describe('on any supergraph', () => {
   });
 });
 
+test('a changed configuration is in use without a restart, and a bad one is told and left', async () => {
+  const config = join(directory, 'followed.yaml');
+  await writeFile(config, 'limits: { maxDepth: 3 }\n');
+  const followed = await run(['--supergraph', supergraphFile, '--config', config, '--port', '0'], subgraphUrls());
+  const query = '{ person(id: "p1") { favourite { owner { id } } } }';
+  expect(codesOf(await post(followed.url, query))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+  await writeFile(config, 'limits: { maxDepth: 4 }\nsubscriptions: { keepAliveMs: 5000 }\n');
+  await followed.printed('"waiting":["subscriptions"]');
+  await followed.printed('the new configuration is in use');
+  // From here on it is the subgraph that refuses: the program sends it no identity.
+  expect(codesOf(await post(followed.url, query))).toEqual(['UNAUTHENTICATED']);
+  await writeFile(config, 'limits: { maxDepth: four }\n');
+  await followed.printed('limits.maxDepth');
+  expect(codesOf(await post(followed.url, query))).toEqual(['UNAUTHENTICATED']);
+  expect(await followed.stop()).toBe(0);
+});
+
 describe("on Timbre's own graph", () => {
   let program: Program;
   let users: Server;

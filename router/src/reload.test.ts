@@ -138,6 +138,38 @@ describe('a reload', () => {
   });
 });
 
+describe('other policies', () => {
+  test('hold for what begins from then on, also on a socket that is open; what is not given is off', async () => {
+    const client = router.wsClient();
+    const overSocket = async () => {
+      const results = client.iterate({ query: '{ __schema { queryType { name } } book }' });
+      return (await results.next()).value;
+    };
+    expect(await overSocket()).toMatchObject({ data: { book: 'Emma' } });
+    const { held, release } = books.hold('old');
+    const query = router.query('{ old shop }');
+    await held;
+
+    await router.configure({ mayIntrospect: () => false, limits: { maxRootFields: 1 } });
+    release();
+    expect((await query).data).toEqual({ old: 'an old one', shop: 'Corner' });
+    expect(codesOf(await router.query('{ book shop }'))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
+    await expect(overSocket()).rejects.toMatchObject([{ extensions: { code: 'OPERATION_LIMIT_EXCEEDED' } }]);
+    expect(codesOf(await router.query('{ __schema { queryType { name } } }'))).toEqual(['INTROSPECTION_DISABLED']);
+
+    await router.configure({});
+    expect((await router.query('{ book shop }')).data).toEqual({ book: 'Emma', shop: 'Corner' });
+    expect(await overSocket()).toMatchObject({ data: { book: 'Emma' } });
+  });
+
+  test('that are none change nothing', async () => {
+    await expect(
+      router.configure({ cors: { origins: ['*'], credentials: true }, limits: { maxRootFields: 1 } }),
+    ).rejects.toThrow(/credentials/);
+    expect((await router.query('{ book shop }')).errors).toEqual([]);
+  });
+});
+
 describe('the busiest operations', () => {
   let directory: string;
   beforeAll(async () => {

@@ -158,7 +158,6 @@ const CHANGEABLE = [
   'csrfPrevention',
   'cors',
   'subgraphErrors',
-  'resume',
 ] as const satisfies readonly (keyof RouterOptions)[];
 
 /** What of the options can be changed while the router runs. */

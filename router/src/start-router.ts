@@ -23,6 +23,7 @@ import { createIdentitySource } from './auth/identity-source.ts';
 import { LOGOUT_URL_PATH } from './auth/logout-handler.ts';
 import { startAuthentication } from './auth/start-authentication.ts';
 import type { Authentication, IssuerSettings } from './auth/start-authentication.ts';
+import { followConfiguration } from './configuration/follow-configuration.ts';
 import { optionsOf } from './configuration/options-of.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
 import type { RouterConfiguration } from './configuration/router-configuration.ts';
@@ -32,35 +33,50 @@ import { subgraphVariable } from './env.ts';
 import type { RouterSettings, TimbreSettings } from './env.ts';
 import { createRouter } from './router.ts';
 import type { RouterOptions } from './router.ts';
-import { supergraphSource } from './supergraph/supergraph-source.ts';
-import type { SupergraphSource } from './supergraph/supergraph-source.ts';
-import { watchSupergraph } from './supergraph/watch-supergraph.ts';
+import { textSource } from './sources/text-source.ts';
+import type { TextSource } from './sources/text-source.ts';
+import { watchSource } from './sources/watch-source.ts';
 import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
 import { securityHeaders } from './transports/http/security-headers.ts';
 import { usageHandler } from './telemetry/usage-handler.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
+/** What a router takes from a changed configuration without a restart. */
+const CHANGEABLE: readonly (keyof RouterConfiguration)[] = [
+  'introspection',
+  'limits',
+  'rates',
+  'concurrency',
+  'documents',
+  'authorization',
+  'batching',
+  'compression',
+  'csrfPrevention',
+  'cors',
+  'headers',
+  'subgraphErrors',
+];
 
 /** The router as a program: its HTTP server with health, metrics, drain and, for the filesystem store, media. */
 export async function startRouter(settings: RouterSettings, variables: EnvSource): Promise<HttpServer> {
   const log = createLogger({ name: 'router', level: settings.logLevel });
   const metrics = createMetrics({ service: 'router' });
   const configuration = settings.config === null ? {} : await readConfiguration(settings.config, variables);
-  const source = supergraphSource(settings.supergraph);
+  const source = textSource(settings.supergraph);
   const supergraph = await readSupergraph(source);
   const media = settings.profile === 'timbre' && settings.servesMedia ? await mediaHandler(settings, log) : null;
 
   const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
   const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
-  const documents = await documentsOf(configuration, settings, shared);
+  let documents = await documentsOf(configuration, settings, shared);
   const bus = await busOf(settings, log);
   const authentication = await authenticationOf(settings, configuration, { bus, log });
 
   const router = await createRouter({
     supergraph,
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
-    ...withFlags(optionsOf(configuration), settings),
+    ...policiesOf(configuration, settings),
     authenticate: authentication?.authenticate ?? authenticateNobody,
     log,
     registry: metrics.registry,
@@ -96,8 +112,23 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   });
   // A supergraph that is refused has been told of where it was refused.
   const onChange = (sdl: string) => router.reload(sdl).catch(() => undefined);
-  const watch = watchSupergraph(source, { log, onChange });
-  const documentsWatch = documents?.follow(router.trust, log);
+  const watch = watchSource(source, { log, onChange });
+  let documentsWatch = documents?.follow(router.trust, log);
+  const configWatch =
+    settings.config === null
+      ? null
+      : followConfiguration(settings.config, {
+          present: configuration,
+          variables,
+          changeable: CHANGEABLE,
+          async apply(next) {
+            documents = await documentsOf(next, settings, shared);
+            await router.configure({ ...policiesOf(next, settings), documents: documents?.options ?? null });
+            documentsWatch?.close();
+            documentsWatch = documents?.follow(router.trust, log);
+          },
+          log,
+        });
   log.info({ url: `${server.url}${GRAPHQL_PATH}`, watching: source.name }, 'the router listens');
 
   return {
@@ -105,6 +136,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     async close(options) {
       draining = true;
       watch.close();
+      configWatch?.close();
       documentsWatch?.close();
       await server.close(options);
       await Promise.all([router.close(), authentication?.close(), shared?.close()]);
@@ -155,7 +187,7 @@ async function busOf({ redisUrl, busUrl }: RouterSettings, log: Logger): Promise
   return openBus({ DATABASE_URL: busUrl ?? '', REDIS_URL: redisUrl ?? undefined }, { log });
 }
 
-async function readSupergraph(source: SupergraphSource): Promise<string> {
+async function readSupergraph(source: TextSource): Promise<string> {
   try {
     return (await source.read()) ?? '';
   } catch (error) {
@@ -163,6 +195,13 @@ async function readSupergraph(source: SupergraphSource): Promise<string> {
       `The supergraph ${source.name} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`,
     ]);
   }
+}
+
+/** In development everybody may look at Timbre's own graph. */
+function policiesOf(configuration: RouterConfiguration, settings: RouterSettings): Partial<RouterOptions> {
+  const options = withFlags(optionsOf(configuration), settings);
+  const isOpen = settings.profile === 'timbre' && !settings.production;
+  return isOpen ? { ...options, mayIntrospect: () => true } : options;
 }
 
 /** Flags go before what the configuration says. */
@@ -197,7 +236,6 @@ function ownGraph(settings: RouterSettings): Partial<RouterOptions> {
   return {
     identityOf: createIdentitySource(createIdentitySigner(settings.identitySecret)),
     landingPage: production ? null : () => page(`${publicUrl}${GRAPHQL_PATH}`, tokenCommand),
-    ...(production ? {} : { mayIntrospect: () => true }),
   };
 }
 

@@ -1,15 +1,15 @@
 import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { supergraphSource } from '../supergraph/supergraph-source.ts';
-import type { SupergraphSource } from '../supergraph/supergraph-source.ts';
+import { textSource } from '../sources/text-source.ts';
+import type { TextSource } from '../sources/text-source.ts';
 
 /**
  * Where a manifest of trusted documents comes from, to be read and watched as a supergraph is: a file or an http(s) URL of
  * Apollo's format or of GraphQL, or a directory whose `*.graphql` are one text.
  */
-export function documentsSource(name: string): SupergraphSource {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory() !== true) return supergraphSource(name);
+export function documentsSource(name: string): TextSource {
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory() !== true) return textSource(name);
   let last: string | null = null;
   return {
     name,

@@ -3,8 +3,8 @@ import type { Cache } from '@timbre/platform/cache/cache';
 import { SettingsError } from '@timbre/platform/env';
 import type { Logger } from '@timbre/platform/logger';
 import type { RouterConfiguration } from '../configuration/router-configuration.ts';
-import { watchSupergraph } from '../supergraph/watch-supergraph.ts';
-import type { SupergraphWatch } from '../supergraph/watch-supergraph.ts';
+import { watchSource } from '../sources/watch-source.ts';
+import type { SourceWatch } from '../sources/watch-source.ts';
 import type { DocumentsOptions } from './documents-policy.ts';
 import { documentsSource } from './documents-source.ts';
 import { readTrustedDocuments } from './trusted-documents.ts';
@@ -12,7 +12,7 @@ import { readTrustedDocuments } from './trusted-documents.ts';
 export interface OpenDocuments {
   options: DocumentsOptions;
   /** Tells of every other manifest at the source that can be used. */
-  follow: (trust: (manifest: string) => void, log: Logger) => SupergraphWatch;
+  follow: (trust: (manifest: string) => void, log: Logger) => SourceWatch;
 }
 
 /**
@@ -44,7 +44,7 @@ export async function openDocuments(
   return {
     options,
     follow: (trust, log) =>
-      watchSupergraph(source, {
+      watchSource(source, {
         log,
         async onChange(manifest) {
           try {

@@ -93,6 +93,17 @@ describe('a subscription that asks its subgraph for the same', () => {
     expect(sequences()).toEqual(sequences().map((_, i) => i + 1));
     expect(graph.subscribedBy).toHaveLength(1);
   });
+
+  test('stays when the policies change', async () => {
+    router = await startTestRouter(graph);
+    const { sequences } = follow(query);
+    await until(() => sequences().length === 1);
+    await router.configure({ limits: { maxDepth: 10 } });
+    await until(async () => (await moves('kept')) === 1);
+    graph.tick();
+    await until(() => sequences().length === 2);
+    expect(graph.subscribedBy).toHaveLength(1);
+  });
 });
 
 describe('a subscription that asks its subgraph for something else', () => {

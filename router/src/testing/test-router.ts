@@ -44,6 +44,7 @@ export interface TestRouter {
   /** Summed over all labels but those that are given. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   reload(sdl: string): Promise<void>;
+  configure: Router['configure'];
   usage: Router['usage'];
   trust(manifest: string): void;
   /** Closes the sockets, as a stop does. */
@@ -125,6 +126,7 @@ export async function startTestRouter(
         .reduce((sum, { value }) => sum + value, 0);
     },
     reload: router.reload,
+    configure: router.configure,
     usage: router.usage,
     trust: router.trust,
     drain: router.drain,

@@ -3,17 +3,17 @@ import type { FSWatcher } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Logger } from '@timbre/platform/logger';
-import type { SupergraphSource } from './supergraph-source.ts';
+import type { TextSource } from './text-source.ts';
 
 export interface WatchOptions {
   log: Logger;
   /** Told of every text that is another than the last; what it rejects with is its own affair to tell. */
-  onChange: (sdl: string) => Promise<void>;
+  onChange: (text: string) => Promise<void>;
   /** Between two looks at a URL, give or take a fifth; default 10 s. */
   pollMs?: number;
 }
 
-export interface SupergraphWatch {
+export interface SourceWatch {
   close(): void;
 }
 
@@ -24,7 +24,7 @@ const FILE_POLL_MS = 30_000;
 const SETTLE_MS = 100;
 
 /** Follows a source that has been read once. Its failures are logged, and what was read last stays. */
-export function watchSupergraph(source: SupergraphSource, options: WatchOptions): SupergraphWatch {
+export function watchSource(source: TextSource, options: WatchOptions): SourceWatch {
   const { log, onChange, pollMs = source.file === null ? POLL_MS : FILE_POLL_MS } = options;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
@@ -37,10 +37,10 @@ export function watchSupergraph(source: SupergraphSource, options: WatchOptions)
     if (looking) return;
     looking = true;
     try {
-      const sdl = await source.read();
-      if (sdl !== null && !closed) await onChange(sdl);
+      const text = await source.read();
+      if (text !== null && !closed) await onChange(text);
     } catch (error) {
-      log.warn({ err: error, source: source.name }, 'the supergraph could not be read again');
+      log.warn({ err: error, source: source.name }, 'what is watched could not be read again');
     }
     looking = false;
     if (again) void look();
@@ -97,7 +97,7 @@ function watchFile(file: string, onEvent: () => void, log: Logger): () => void {
         watcher.on('error', () => drop(directory));
         watchers.set(directory, watcher);
       } catch (error) {
-        log.warn({ err: error, directory }, 'the directory of the supergraph cannot be watched');
+        log.warn({ err: error, directory }, 'a directory cannot be watched');
       }
     }
   }

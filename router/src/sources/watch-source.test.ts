@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { createLogger } from '@timbre/platform/logger';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listen } from '../testing/listen.ts';
-import { supergraphSource } from './supergraph-source.ts';
-import type { SupergraphSource } from './supergraph-source.ts';
-import { watchSupergraph } from './watch-supergraph.ts';
-import type { SupergraphWatch } from './watch-supergraph.ts';
+import { textSource } from './text-source.ts';
+import type { TextSource } from './text-source.ts';
+import { watchSource } from './watch-source.ts';
+import type { SourceWatch } from './watch-source.ts';
 
 const log = createLogger({ name: 'test', level: 'silent' });
-let watching: SupergraphWatch | null = null;
+let watching: SourceWatch | null = null;
 let directory: string;
 
 beforeEach(async () => {
@@ -24,10 +24,10 @@ afterEach(async () => {
 });
 
 /** What a watch tells, one after the other. */
-function changesOf(source: SupergraphSource, pollMs?: number): () => Promise<string> {
+function changesOf(source: TextSource, pollMs?: number): () => Promise<string> {
   const told: string[] = [];
   let wake: (() => void) | undefined;
-  watching = watchSupergraph(source, {
+  watching = watchSource(source, {
     log,
     ...(pollMs === undefined ? {} : { pollMs }),
     onChange: async (sdl) => {
@@ -49,7 +49,7 @@ describe('a file', () => {
   test('is read again when it is written, and when another takes its place', async () => {
     const file = join(directory, 'supergraph.graphql');
     await writeFile(file, 'one');
-    const source = supergraphSource(file);
+    const source = textSource(file);
     expect(await source.read()).toBe('one');
     const next = changesOf(source);
     await writeFile(file, 'two');
@@ -64,7 +64,7 @@ describe('a file', () => {
   test('that changed before anybody watched is noticed', async () => {
     const file = join(directory, 'supergraph.graphql');
     await writeFile(file, 'one');
-    const source = supergraphSource(file);
+    const source = textSource(file);
     await source.read();
     await writeFile(file, 'two');
     expect(await changesOf(source)()).toBe('two');
@@ -82,7 +82,7 @@ describe('a file', () => {
     await symlink('..data/supergraph.graphql', join(mount, 'supergraph.graphql'));
     // As a pod may see it: by a link of its own to the mount.
     await symlink(mount, join(directory, 'link'));
-    const source = supergraphSource(join(directory, 'link', 'supergraph.graphql'));
+    const source = textSource(join(directory, 'link', 'supergraph.graphql'));
     expect(await source.read()).toBe('one');
     const next = changesOf(source);
     await version('..2', 'two');
@@ -95,7 +95,7 @@ describe('a file', () => {
   test('that is gone for a while is read when it is back', async () => {
     const file = join(directory, 'supergraph.graphql');
     await writeFile(file, 'one');
-    const source = supergraphSource(file);
+    const source = textSource(file);
     await source.read();
     const next = changesOf(source);
     await rm(file);
@@ -130,7 +130,7 @@ describe('a URL', () => {
       const [status, etag, body] = answers[asked.length - 1] ?? [304, undefined, ''];
       res.writeHead(status, etag === undefined ? {} : { etag }).end(body);
     });
-    const source = supergraphSource(`${url}/supergraph`);
+    const source = textSource(`${url}/supergraph`);
     expect(await source.read()).toBe('one');
     expect(await changesOf(source, 10)()).toBe('two');
     expect(asked.slice(0, 6)).toEqual([undefined, '"1"', '"1"', '"1"', '"2"', '"2"']);
@@ -146,7 +146,7 @@ describe('a URL', () => {
     ['a reset', (req) => void req.socket.destroy(), /./],
   ])('that answers with %s is an error', async (_name, handler, message) => {
     const url = await serve(handler);
-    await expect(supergraphSource(url, { timeoutMs: 300, maxBytes: 1_000 }).read()).rejects.toThrow(message);
+    await expect(textSource(url, { timeoutMs: 300, maxBytes: 1_000 }).read()).rejects.toThrow(message);
   });
 
   test('that never ends is left alone after so many bytes', async () => {
@@ -156,13 +156,13 @@ describe('a URL', () => {
       res.once('close', () => closed.resolve());
       more();
     });
-    await expect(supergraphSource(url, { maxBytes: 10_000 }).read()).rejects.toThrow('longer than 10000');
+    await expect(textSource(url, { maxBytes: 10_000 }).read()).rejects.toThrow('longer than 10000');
     await closed.promise;
   });
 });
 
 test('a password in the URL is not told to anybody', async () => {
-  const source = supergraphSource('http://somebody:hunter2@127.0.0.1:9/supergraph?key=hunter3');
+  const source = textSource('http://somebody:hunter2@127.0.0.1:9/supergraph?key=hunter3');
   const error = await source.read().catch((failure: unknown) => failure);
   expect(`${source.name} ${String(error)}`).toMatch(/^http:\/\/127\.0\.0\.1:9\/supergraph Error: /);
   expect(String(error)).not.toContain('hunter');

@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-/** Where a supergraph comes from. */
-export interface SupergraphSource {
+/** Where a supergraph, a configuration or a list of documents comes from. */
+export interface TextSource {
   /** What people are told; of a URL without its query and user, which may hold a key. */
   readonly name: string;
   /** The path of a file; null for a URL. */
   readonly file: string | null;
   /**
-   * The SDL; null where it is the same as the last time.
+   * The text; null where it is the same as the last time.
    *
    * @throws Error that says what is wrong with the file or the answer
    */
@@ -26,11 +26,11 @@ const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** `name` is a path or an http(s) URL. */
-export function supergraphSource(name: string, options: UrlSourceOptions = {}): SupergraphSource {
+export function textSource(name: string, options: UrlSourceOptions = {}): TextSource {
   return /^https?:\/\//.test(name) ? urlSource(name, options) : fileSource(name);
 }
 
-function fileSource(file: string): SupergraphSource {
+function fileSource(file: string): TextSource {
   const changed = contentFilter();
   return {
     name: file,
@@ -40,7 +40,7 @@ function fileSource(file: string): SupergraphSource {
 }
 
 /** Polled with the ETag of the last answer (RFC 9110, section 13.1.2). */
-function urlSource(url: string, { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES }: UrlSourceOptions): SupergraphSource {
+function urlSource(url: string, { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES }: UrlSourceOptions): TextSource {
   const changed = contentFilter();
   let etag: string | null = null;
   const address = URL.parse(url);
