@@ -54,7 +54,6 @@ const CHANGEABLE: readonly (keyof RouterConfiguration)[] = [
   'compression',
   'csrfPrevention',
   'cors',
-  'headers',
   'subgraphErrors',
 ];
 
