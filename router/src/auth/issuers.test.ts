@@ -144,6 +144,11 @@ describe('claims', () => {
     });
   });
 
+  test('that are no e-mail address spoil nothing', async () => {
+    for (const email of ['', 5, 'x'.repeat(500)])
+      expect(await whoOf({ authorization: `Bearer ${await ofA({ email })}` })).toBeTruthy();
+  });
+
   test.each([
     ['Auth0', { gty: 'client-credentials', sub: 'abc@clients' }],
     ['RFC 9068', { sub: 'abc', client_id: 'abc' }],

@@ -22,6 +22,7 @@ import type { UsersStandIn } from '../testing/users-stand-in.ts';
 import { createAuthenticator } from './authenticator.ts';
 import { createKeyRecognition } from './recognize-key.ts';
 import { createTokenRecognition } from './recognize-token.ts';
+import { isRevoked, onRevoked } from './revocation.ts';
 import { createUsersClient } from './users-client.ts';
 import { createTokenVerifier } from './verify-token.ts';
 import { watchRevocations } from './watch-revocations.ts';
@@ -71,6 +72,7 @@ let counter = 0;
 /** No two are the same, so that each has a stream of its own upstream. */
 const quiet = () => `subscription { changes(after: ${(counter += 1)}) { sequence } }`;
 const WHO = '{ who { userId } }';
+const mayBeForeign = () => false;
 const REVOKED = [{ extensions: { code: 'SUBSCRIPTION_AUTH_REVOKED' } }];
 const newName = (what: string) => `${what}-${(counter += 1)}`;
 
@@ -248,6 +250,31 @@ describe('what is revoked', () => {
     expect(await statusOf(router, token)).toBe(401);
   });
 
+  test('before users could first be asked is found out when it can', async () => {
+    const sid = newName('sid');
+    const token = await issuer.sign({ sid });
+    let isUp = false;
+    const late = {
+      revocations: (since: string | null) => (isUp ? client.revocations(since) : Promise.reject(new Error())),
+    };
+    const client = createUsersClient({ usersUrl: users.url, signIdentity: createIdentitySigner(IDENTITY_SECRET) });
+    const { authenticate, recheck } = createAuthenticator({
+      token: createTokenRecognition({ verify: createTokenVerifier([trusted(issuer)]), resolver: client }),
+    });
+    const watch = watchRevocations({ users: late, bus: null, recheck, log, everyMs: 20 });
+    open.push(() => Promise.all([watch.close(), client.close()]));
+    const principal = await authenticate({
+      headers: { authorization: `Bearer ${token}` },
+      requestId: 'id',
+      mayBeForeign,
+    });
+    const ended = new Promise<void>((resolve) => void onRevoked(principal, resolve));
+    users.revoke({ kind: 'session', issuer: ISSUER, value: sid });
+    isUp = true;
+    await ended;
+    expect(isRevoked(principal)).toBe(true);
+  });
+
   test('while a socket waits to be acknowledged is not acknowledged', async () => {
     const router = await startRouter(null, 50);
     const sid = newName('sid');
@@ -297,7 +324,7 @@ describe('messages of the bus', () => {
 test('a credential that is remembered is the same principal, at once', async () => {
   const { authenticate } = await startRouter(null);
   const token = await issuer.sign({ sub: newName('user') });
-  const request = { headers: { authorization: `Bearer ${token}` }, requestId: 'id', mayBeForeign: () => false };
+  const request = { headers: { authorization: `Bearer ${token}` }, requestId: 'id', mayBeForeign };
   const principal = await authenticate(request);
   expect(authenticate({ ...request, headers: { authorization: `bearer   ${token}` } })).toBe(principal);
   expect(principal.credential).toMatchObject({ kind: 'token', id: expect.stringMatching(/^sha256:/) });

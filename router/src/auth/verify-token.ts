@@ -132,13 +132,14 @@ function rightsOf(payload: Payload, names: ClaimNames): Pick<TokenClaims, 'scope
   const scopes = new Set((typeof granted === 'string' ? granted.split(' ') : granted).filter((scope) => scope !== ''));
   const permissions = isMachine(payload) ? undefined : read(namesSchema, [from.permissions]);
   const roles = from.roles === null ? [] : (read(namesSchema, [from.roles]) ?? []);
-  const email = payload['email_verified'] === false ? undefined : read(emailSchema, from.email);
+  // Nobody's right depends on it: what is no address is as none.
+  const address = emailSchema.safeParse(from.email.map((name) => payload[name]).find((value) => value !== undefined));
   return {
     // What the client was granted, and with permissions (Auth0's role-based access) what the person holds as well.
     scopes: permissions === undefined ? [...scopes] : [...scopes].filter((scope) => permissions.includes(scope)),
     // The system's own role is nobody's to give.
     roles: roles.filter((role) => role !== SERVICE_ROLE),
-    email: email ?? null,
+    email: address.success && payload['email_verified'] !== false ? address.data : null,
   };
 }
 

@@ -21,6 +21,8 @@ export interface RevocationWatch {
 
 const DEFAULT_EVERY_MS = 10_000;
 const SUBSCRIBE_AGAIN_MS = 1_000;
+/** When there was no answer. */
+const ASK_AGAIN_MS = 1_000;
 /** However many hints come. */
 const PAUSE_MS = 50;
 
@@ -41,28 +43,32 @@ export function watchRevocations(options: RevocationWatchOptions): RevocationWat
     wake?.();
   };
 
-  async function ask(): Promise<void> {
+  /** @returns whether there was an answer */
+  async function ask(): Promise<boolean> {
     try {
       const answer = await users.revocations(since);
-      // Before the time is taken over: what cannot be looked at is told again.
-      await recheck(answer.revocations);
+      // Of what was remembered before the first answer nobody can say what has become of it since.
+      await recheck(since === null ? null : answer.revocations);
       since = answer.now;
+      return true;
     } catch (error) {
-      log.warn({ err: error }, 'what was revoked cannot be found out now');
+      if (!signal.aborted) log.warn({ err: error }, 'what was revoked cannot be found out now');
+      return false;
     }
   }
 
   async function keepAsking(): Promise<void> {
+    let waitMs = everyMs;
     while (!signal.aborted) {
       if (!isWanted) {
-        const timer = setTimeout(look, everyMs).unref();
+        const timer = setTimeout(look, waitMs).unref();
         await new Promise<void>((resolve) => (wake = resolve));
         wake = null;
         clearTimeout(timer);
         continue;
       }
       isWanted = false;
-      await ask();
+      waitMs = (await ask()) ? everyMs : Math.min(everyMs, ASK_AGAIN_MS);
       await sleep(PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
