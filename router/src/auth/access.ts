@@ -19,6 +19,8 @@ export interface Access {
   key: string;
   /** Whether the field may be read from a value of this static type, and what it returns looked at. */
   mayRead(parent: GraphQLCompositeType, field: GraphQLField<unknown, unknown>): boolean;
+  /** Whether what is required of a type itself, or of a field of it, is met, whatever the type can be or the field returns. */
+  permits(type: string, field?: string): boolean;
   /** Whether objects of this type may be looked at: of an interface or a union, all that it can be. */
   mayUse(type: GraphQLCompositeType): boolean;
 }
@@ -113,6 +115,7 @@ export function createAccess(rights: Rights, { schema, annotations, onPolicies }
 
   return {
     key: accessKey(rights),
+    permits: (type, field) => (field === undefined ? mayUseOwn(type) : mayReadOwn(type, field)),
     mayRead: (parent, field) => remembered(`${parent.name}.${field.name}`, () => decide(parent, field)),
     mayUse: (type) =>
       remembered(type.name, () => {

@@ -102,7 +102,8 @@ export function filterOperation(
   const root = schema.getRootType(operation.operation);
   const selections = root ? filter(operation.selectionSet, root) : [];
   const used = new Map<string, FragmentDefinitionNode>();
-  collectFragments(selections, filteredFragments, used);
+  // What is only below introspection has not been looked at, and is as it was.
+  collectFragments(selections, new Map([...fragments, ...filteredFragments]), used);
   return {
     operation: selections.length === 0 ? null : { ...operation, selectionSet: selectionSetOf(selections) },
     fragments: used,

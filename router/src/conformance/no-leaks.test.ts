@@ -1,10 +1,22 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { OperationTypeNode } from 'graphql';
+import {
+  buildClientSchema,
+  getIntrospectionQuery,
+  getNamedType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isUnionType,
+  OperationTypeNode,
+  validateSchema,
+} from 'graphql';
+import type { GraphQLNamedType, GraphQLSchema, IntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { askOver, MUTATION_TRANSPORTS, subscribeOver, TRANSPORTS } from './harness/ask-over.ts';
 import type { Transport } from './harness/ask-over.ts';
 import type { Operation } from './harness/expect-same.ts';
+import { z } from 'zod';
 import { compose } from '../testing/compose.ts';
 import { isArgs } from './harness/domain.ts';
 import { guardedAnswer } from './harness/guarded-answer.ts';
@@ -23,6 +35,9 @@ const RUNS = inject('fastCheckRuns');
 /** Callers who ask the same, one after the other. */
 const ASKERS = 4;
 const MS_PER_RUN = 200;
+
+const introspectionSchema = z.custom<IntrospectionQuery>((data) => isArgs(data) && '__schema' in data);
+const answersSchema = z.tuple([z.object({ data: introspectionSchema })]);
 
 const read = (name: string) => readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
 const SUBGRAPHS = Object.fromEntries(['users', 'voices', 'tts', 'billing'].map((name) => [name, read(name)]));
@@ -85,6 +100,46 @@ function leaksIn(text: string, asker: RandomAsker): string[] {
     .map(({ coordinate, owner }) => `${coordinate} of ${owner}`);
 }
 
+async function introspectedBy(asker: RandomAsker): Promise<GraphQLSchema> {
+  const operation = { query: getIntrospectionQuery(), variables: {} };
+  const answer = await askOver('post', operation, {
+    url: world.router.url,
+    token: world.tokenOf(asker),
+    beside: operation,
+  });
+  const [{ data }] = answersSchema.parse(JSON.parse(answer.text));
+  return buildClientSchema(data);
+}
+
+function fieldsOf(schema: GraphQLSchema): [string, string][] {
+  return Object.values(schema.getTypeMap())
+    .filter((type) => isObjectType(type) || isInterfaceType(type))
+    .filter((type) => !isIntrospectionType(type))
+    .flatMap((type) => Object.keys(type.getFields()).map((field): [string, string] => [type.name, field]));
+}
+
+/** The fields to which a way of fields leads, from the roots on. No way leads through an interface without a field. */
+function reachableFields(schema: GraphQLSchema, mayAsk: (field: [string, string]) => boolean): [string, string][] {
+  const found: [string, string][] = [];
+  const visited = new Set<string>();
+  const isEmpty = (type: GraphQLNamedType): boolean =>
+    isInterfaceType(type) && !Object.keys(type.getFields()).some((name) => mayAsk([type.name, name]));
+  const visit = (type: GraphQLNamedType | null | undefined): void => {
+    if (type === null || type === undefined || visited.has(type.name) || isEmpty(type)) return;
+    visited.add(type.name);
+    if (isUnionType(type) || isInterfaceType(type)) for (const each of schema.getPossibleTypes(type)) visit(each);
+    if (!isObjectType(type) && !isInterfaceType(type)) return;
+    for (const each of type.getInterfaces()) visit(each);
+    for (const [name, field] of Object.entries(type.getFields())) {
+      if (!mayAsk([type.name, name]) || isEmpty(getNamedType(field.type))) continue;
+      found.push([type.name, name]);
+      visit(getNamedType(field.type));
+    }
+  };
+  for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) visit(root);
+  return found;
+}
+
 /** Everything, nothing, some families, or any scopes at all: what is common meets in what the router remembers. */
 function someScopes(): fc.Arbitrary<readonly string[]> {
   const { scopes } = world.guards;
@@ -142,6 +197,21 @@ describe.each(GRAPHS)(`of ${RUNS} answers to random callers of %s`, (_name, star
 
     test('subscriptions', { timeout }, () =>
       expectNoLeaks({ operation: OperationTypeNode.SUBSCRIPTION }, { share: 0.1, transports: ['ws'] }),
+    );
+  });
+
+  test('introspection tells of all that they may ask for, and of nothing else', { timeout }, async () => {
+    const asker = someAskers(['post']).map(([one]) => one?.asker);
+    await fc.assert(
+      fc.asyncProperty(asker, async (one) => {
+        if (one === undefined) return;
+        const told = await introspectedBy(one);
+        expect(fieldsOf(told).filter(([type, field]) => !world.guards.mayAsk(one, type, field))).toEqual([]);
+        const all = reachableFields(world.schema, ([type, field]) => world.guards.mayAsk(one, type, field));
+        expect(fieldsOf(told).map(String).toSorted()).toEqual(all.map(String).toSorted());
+        expect(validateSchema(told)).toEqual([]);
+      }),
+      { numRuns: Math.ceil(RUNS / 20) },
     );
   });
 

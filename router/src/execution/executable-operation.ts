@@ -6,6 +6,7 @@ import type {
   InlineFragmentNode,
   OperationDefinitionNode,
   SelectionSetNode,
+  TypeNode,
 } from 'graphql';
 import type { ErrorPlacement } from '../auth/authorization.ts';
 import type { FragmentMap } from '../auth/filter-operation.ts';
@@ -50,6 +51,8 @@ export interface ExecutableOptions {
   /** Fields that would have been taken out, were it not a dry run. */
   reported: ReadonlySet<FieldNode>;
   hides: ExecutableOperation['hides'];
+  /** What introspection tells of. */
+  visibleSchema: () => GraphQLSchema;
   placement: ErrorPlacement;
   plan: CompiledPlan;
   sourceOf: (field: FieldNode) => string;
@@ -114,8 +117,8 @@ function planLabelOf(fragment: InlineFragmentNode | FragmentSpreadNode, coerced:
   return label?.kind === Kind.STRING ? label.value : null;
 }
 
-/** Introspection is answered here, by graphql-js on the schema that clients see. */
-function introspection({ schema, operation, fragments }: ExecutableOptions): ExecutableOperation['introspect'] {
+/** Introspection is answered here, by graphql-js on the part of the schema that the caller may use. */
+function introspection({ visibleSchema, operation, fragments }: ExecutableOptions): ExecutableOperation['introspect'] {
   if (operation.operation !== OperationTypeNode.QUERY) return null;
   const fields: FieldNode[] = [];
   const collect = (set: SelectionSetNode) => {
@@ -131,10 +134,16 @@ function introspection({ schema, operation, fragments }: ExecutableOptions): Exe
   };
   collect(operation.selectionSet);
   if (fields.length === 0) return null;
+  const schema = visibleSchema();
   const document = {
     kind: Kind.DOCUMENT,
     definitions: [
-      { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections: fields } } as const,
+      {
+        ...operation,
+        // Others may be of types that the caller may not use, and are of no use here.
+        variableDefinitions: (operation.variableDefinitions ?? []).filter(({ type }) => isKnown(type, schema)),
+        selectionSet: { kind: Kind.SELECTION_SET, selections: fields },
+      } as const,
       ...fragments.values(),
     ],
   } as const;
@@ -142,4 +151,8 @@ function introspection({ schema, operation, fragments }: ExecutableOptions): Exe
     const { data } = executeSync({ schema, document, variableValues: variables });
     return Object.fromEntries(Object.entries(data ?? {}).map(([name, value]) => [introspectionSource(name), value]));
   };
+}
+
+function isKnown(type: TypeNode, schema: GraphQLSchema): boolean {
+  return type.kind === Kind.NAMED_TYPE ? schema.getType(type.name.value) !== undefined : isKnown(type.type, schema);
 }

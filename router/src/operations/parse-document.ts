@@ -18,8 +18,8 @@ export interface ParsedDocument {
 export interface ParseOptions {
   schema: GraphQLSchema;
   limits: OperationLimits;
-  /** Leave "Did you mean" out, which tells names of the schema to whoever may not introspect it. */
-  hideSuggestions: boolean;
+  /** The schema whose names a "Did you mean" may tell; null: no such names. */
+  suggestFrom: (() => GraphQLSchema) | null;
 }
 
 const MAX_VALIDATION_ERRORS = 20;
@@ -29,16 +29,23 @@ const BOUNDS: ReadonlySet<unknown> = new Set(recommendedRules);
 const RULES_WITHOUT_BOUNDS = specifiedRules.filter((rule) => !BOUNDS.has(rule));
 
 /** @throws OperationRefused: GRAPHQL_PARSE_FAILED, OPERATION_LIMIT_EXCEEDED or GRAPHQL_VALIDATION_FAILED */
-export function parseDocument(text: string, { schema, limits, hideSuggestions }: ParseOptions): ParsedDocument {
+export function parseDocument(text: string, { schema, limits, suggestFrom }: ParseOptions): ParsedDocument {
   const document = parseWithin(text, limits);
   measureOperations(document, limits);
 
   const rules = limits.introspectionDepth ? specifiedRules : RULES_WITHOUT_BOUNDS;
-  const errors = validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions });
+  const maxErrors = MAX_VALIDATION_ERRORS;
+  const errors = validate(schema, document, rules, { maxErrors, hideSuggestions: true });
   if (errors.some(({ message }) => message === VALIDATION_ABORTED)) {
     throw refusal('OPERATION_LIMIT_EXCEEDED', 'The operation repeats too many fields to be validated.');
   }
-  if (errors.length > 0) throw refusalOf('GRAPHQL_VALIDATION_FAILED', errors);
+  if (errors.length > 0) {
+    const suggesting = suggestFrom === null ? [] : validate(suggestFrom(), document, rules, { maxErrors });
+    throw refusalOf(
+      'GRAPHQL_VALIDATION_FAILED',
+      errors.map((error) => withSuggestion(error, suggesting)),
+    );
+  }
 
   const fragments = new Map<string, FragmentDefinitionNode>();
   const operations: OperationDefinitionNode[] = [];
@@ -47,6 +54,12 @@ export function parseDocument(text: string, { schema, limits, hideSuggestions }:
     if (definition.kind === Kind.OPERATION_DEFINITION) operations.push(definition);
   }
   return { text, document, operations, fragments, hasDefer: hasDefer(document) };
+}
+
+/** The same error where it was found on the schema that may be suggested from, with what is suggested. */
+function withSuggestion(error: GraphQLError, suggesting: readonly GraphQLError[]): GraphQLError {
+  const [node] = error.nodes ?? [];
+  return suggesting.find(({ message, nodes }) => nodes?.[0] === node && message.startsWith(error.message)) ?? error;
 }
 
 /** @throws OperationRefused: GRAPHQL_PARSE_FAILED or OPERATION_LIMIT_EXCEEDED */

@@ -11,6 +11,7 @@ import { filterOperation } from '../auth/filter-operation.ts';
 import type { FilteredOperation } from '../auth/filter-operation.ts';
 import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
+import { createVisibleSchema } from '../auth/visible-schema.ts';
 import type { Costing } from '../demand/costing.ts';
 import type { Variables } from '../demand/term.ts';
 import type { Session } from '../engine.ts';
@@ -27,7 +28,7 @@ import type { LabeledOperation } from './defers.ts';
 import { createDocumentCache, remember } from './document-cache.ts';
 import { usesIntrospection } from './introspection.ts';
 import { parseDocument, selectOperation } from './parse-document.ts';
-import type { ParsedDocument } from './parse-document.ts';
+import type { ParsedDocument, ParseOptions } from './parse-document.ts';
 import { createOverrides } from './overrides.ts';
 import type { HoldsOverride } from './overrides.ts';
 import { createPlans } from './plans.ts';
@@ -132,6 +133,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   const recipes = createDocumentCache<Recipe>(cacheSize);
   const { authorization = {}, heldPolicies = () => [], onUnauthorized } = options;
   const { unauthorized = 'filter', dryRun = false, errors: { response: placement = 'errors' } = {} } = authorization;
+  const visibleSchema = createVisibleSchema(schema);
   const accesses = createAccesses(supergraph, { heldPolicies, cacheSize });
   const sourceOf = createSourceOf(schema, supergraph.names);
   const plans = createPlans(supergraph, { sourceOf, cacheSize });
@@ -170,18 +172,20 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const { denied } = filtered;
     const reported = dryRun ? recipe.unauthorized : NOTHING;
     const hides = dryRun ? () => false : createHides({ schema, access });
-    const authorized = { denied, reported, hides, placement };
+    const authorized = { denied, reported, hides, placement, visibleSchema: () => visibleTo(access) };
     const costs = costing?.costsOf(operation) ?? null;
     const compiled = { schema, operation, fragments, plan, sourceOf, deferLabels, costs };
     recipe.executable ??= makeExecutable({ ...compiled, ...authorized });
     return recipe.executable;
   }
 
-  function parse(query: string, mayIntrospect: boolean): ParsedDocument {
-    return remember(parsedDocuments, query, () =>
-      parseDocument(query, { schema, limits, hideSuggestions: !mayIntrospect }),
-    );
+  /** @param suggestFrom a caller's own part of the schema; what is parsed is the same for all */
+  function parse(query: string, suggestFrom: ParseOptions['suggestFrom']): ParsedDocument {
+    return remember(parsedDocuments, query, () => parseDocument(query, { schema, limits, suggestFrom }));
   }
+
+  /** In a dry run, what is not allowed is not hidden either. */
+  const visibleTo = (access: Access) => (dryRun ? schema : visibleSchema(access));
 
   /** @throws OperationRefused where anything that is not allowed has the whole refused */
   function checkAuthorized(recipe: Recipe, session: Session): void {
@@ -196,7 +200,8 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
 
   async function prepare(request: DocumentRequest, session: Session): Promise<PreparedOperation> {
     const mayIntrospect = options.mayIntrospect(session.principal);
-    const parsed = parse(request.query, mayIntrospect);
+    const ownSchema = () => visibleTo(accesses.withoutPolicies(session.principal));
+    const parsed = parse(request.query, mayIntrospect ? ownSchema : null);
     const operation = selectOperation(parsed, request.operationName);
     if (!mayIntrospect && usesIntrospection(operation, parsed.fragments)) {
       throw refusal('INTROSPECTION_DISABLED', 'Introspection is not allowed here.');
@@ -231,7 +236,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   async function warm({ query, operationName }: DocumentRequest, context: WarmContext): Promise<void> {
     const { incremental } = context;
     const access = accesses.byKey(context.access);
-    const parsed = parse(query, false);
+    const parsed = parse(query, null);
     const operation = selectOperation(parsed, operationName);
     const recipe = recipeOf(parsed, operation, {}, { access, principal: ANONYMOUS_PRINCIPAL, incremental });
     await executableOf(recipe, () => undefined);
@@ -256,6 +261,8 @@ function coerce(
 ): Record<string, unknown> {
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
     maxErrors: 20,
+    // What may be suggested to whom is not known here.
+    hideSuggestions: true,
   });
   if (coerced !== undefined) return coerced;
   throw refusalOf('BAD_USER_INPUT', errors ?? []);
