@@ -88,3 +88,26 @@ export function createLogger(options: LoggerOptions): Logger {
     options.stream ?? destination({ fd: 1, sync: true }),
   );
 }
+
+export interface PlainLoggerOptions {
+  /** On every line. */
+  name: string;
+  /** Where the lines go; standard output otherwise, some at once. */
+  stream?: DestinationStream;
+}
+
+const FLUSHED_BYTES = 4_096;
+const FLUSHED_MS = 1_000;
+
+/**
+ * A logger for very many lines of which it is known that there is no secret in any field: none is looked for.
+ * `flush` writes what is not written yet.
+ */
+export function createPlainLogger({ name, stream }: PlainLoggerOptions): { log: Logger; flush: () => void } {
+  const own =
+    stream === undefined
+      ? destination({ fd: 1, sync: false, minLength: FLUSHED_BYTES, periodicFlush: FLUSHED_MS })
+      : null;
+  const log = pino({ base: { name }, timestamp: stdTimeFunctions.isoTime }, stream ?? own ?? destination(1));
+  return { log, flush: () => own?.flushSync() };
+}

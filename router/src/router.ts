@@ -56,6 +56,8 @@ import { shareUpstream } from './subscriptions/shared-upstream.ts';
 import { loadSupergraph } from './supergraph/load-supergraph.ts';
 import type { UsageFilter, UsageReport } from './telemetry/field-usage.ts';
 import { traceOperations } from './telemetry/trace-operations.ts';
+import { createAccessLog } from './transports/access-log.ts';
+import type { AccessLog, AccessLogOptions } from './transports/access-log.ts';
 import { createAddressOf } from './transports/caller-address.ts';
 import type { TrustedProxies } from './transports/caller-address.ts';
 import type { CorsOptions } from './transports/http/cors.ts';
@@ -140,6 +142,8 @@ export interface RouterOptions {
   /** Where the busiest operations are kept, to be planned before anybody asks after a start; default nowhere. */
   hotOperationsFile?: string;
   log: Logger;
+  /** A line for each operation, on standard output; null: none. Default null. */
+  accessLog?: AccessLogOptions | null;
   /** Where the router's metrics are registered; default one of its own. */
   registry?: Registry;
   /** Makes spans of what is done; null: nothing is traced. Not closed with the router. */
@@ -214,7 +218,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const { log, authenticate = authenticateNobody, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
   const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, slowClient = DEFAULT_SLOW_CLIENT } = options;
   const registry = options.registry ?? new Registry();
-  const metrics = createRouterMetrics(registry);
+  const accessLog = options.accessLog ? createAccessLog(options.accessLog) : null;
+  const metrics = withAccessLog(createRouterMetrics(registry), accessLog);
   const hot = createHotOperations();
   const kept =
     options.hotOperationsFile === undefined ? null : await keepHotOperations(hot, options.hotOperationsFile, log);
@@ -260,6 +265,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       authenticate,
       log,
       metrics,
+      accessLog,
       maxBodyBytes,
       addressOf,
       requireClient,
@@ -326,6 +332,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     },
     async close() {
       kept?.stop();
+      accessLog?.flush();
       await engine.close();
       await demand?.close();
       await cache?.close();
@@ -370,6 +377,24 @@ function documentsOf(options: RouterOptions): DocumentsPolicy | null {
   const { documents = null, log } = options;
   if (documents === null) return null;
   return createDocumentsPolicy(documents, { limits: limitsOf(options), mayIntrospect: mayIntrospectOf(options), log });
+}
+
+/** Whatever ends an operation tells the metrics. */
+function withAccessLog(metrics: RouterMetrics, accessLog: AccessLog | null): RouterMetrics {
+  if (accessLog === null) return metrics;
+  const { operations } = metrics;
+  return {
+    ...metrics,
+    operations: {
+      ...operations,
+      ended(end) {
+        const seconds = operations.ended(end);
+        accessLog.operation(end, seconds);
+        return seconds;
+      },
+      left: (end) => accessLog.operation(end, (performance.now() - end.started) / 1000),
+    },
+  };
 }
 
 function csrfHeadersOf({ csrfPrevention = false }: RouterOptions): readonly string[] | null {

@@ -155,6 +155,9 @@ export const configurationSchema = z
       .union([z.boolean(), z.strictObject({ headers: z.array(z.string()).min(1) })])
       .describe('refuse what a foreign page could send unasked; headers: of which one is enough'),
     cors,
+    accessLog: z
+      .strictObject({ sample: z.number().min(0).max(1).describe('of those that went well').exactOptional() })
+      .describe('a line for each operation'),
     subgraphErrors: z
       .strictObject({ all: z.boolean(), subgraphs: z.record(z.string(), z.boolean()).exactOptional() })
       .describe('whether clients are told what subgraphs say of their errors'),

@@ -11,6 +11,8 @@ import { createBoundedNames, OTHER } from './bounded-names.ts';
 export interface OperationMeter {
   /** @returns how long it took, in seconds */
   ended(end: OperationEnd): number;
+  /** A subscription has ended that began well. */
+  left(end: OperationEnd): void;
   /** Errors of an answer, or of an event of a subscription. */
   errors(errors: readonly GraphQLError[]): void;
 }
@@ -78,6 +80,7 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
       }
       return seconds;
     },
+    left: () => undefined,
     errors: countErrors,
   };
 }

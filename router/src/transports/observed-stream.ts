@@ -9,13 +9,22 @@ export function isAsyncIterable<T>(
 }
 
 /** The same stream, counted while it is open. */
-export function observed(stream: OutcomeStream, metrics: RouterMetrics): OutcomeStream {
+export function observed(
+  stream: OutcomeStream,
+  metrics: RouterMetrics,
+  onEnd: (events: number) => void,
+): OutcomeStream {
+  let events = 0;
   metrics.subscriptions.inc();
   return watchStream(stream, {
     onEvent({ errors }) {
+      events += 1;
       metrics.subscriptionEvents.inc();
       if (errors !== undefined) metrics.operations.errors(errors);
     },
-    onEnd: () => metrics.subscriptions.dec(),
+    onEnd() {
+      metrics.subscriptions.dec();
+      onEnd(events);
+    },
   });
 }

@@ -15,4 +15,8 @@ export interface OperationEnd {
   status?: number;
   /** Of the answer's body as it went out. */
   bytes?: number;
+  /** Of a subscription. */
+  events?: number;
+  /** What it cost, where that is counted. */
+  cost?: number | undefined;
 }

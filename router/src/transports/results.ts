@@ -37,11 +37,22 @@ export async function startOperation(
   if (operation === OperationTypeNode.SUBSCRIPTION) {
     metrics.usage.count(prepared, session.client);
     const stream = await engine.subscribe(prepared, session);
-    return isAsyncIterable(stream) ? observed(stream, metrics) : resultsOf(stream);
+    if (!isAsyncIterable(stream)) return resultsOf(stream);
+    return observed(stream, metrics, (events) =>
+      metrics.operations.left({ session, prepared, started, outcome: 'ok', errors: undefined, events }),
+    );
   }
   const outcome = await engine.execute(prepared, session);
   const { errors } = outcome;
-  metrics.operations.ended({ session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors });
+  const cost = outcome.cost?.total;
+  metrics.operations.ended({
+    session,
+    prepared,
+    started,
+    outcome: errors === undefined ? 'ok' : 'errors',
+    errors,
+    cost,
+  });
   return resultsOf(outcome);
 }
 

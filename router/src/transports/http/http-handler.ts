@@ -12,6 +12,7 @@ import { internalError } from '../../execution/client-errors.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import type { OperationRequest, PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
+import type { AccessLog } from '../access-log.ts';
 import type { AddressOf } from '../caller-address.ts';
 import { clientIdentityOf, isIdentified } from '../client-identity.ts';
 import type { OperationEnd } from '../operation-end.ts';
@@ -38,6 +39,8 @@ export interface HttpHandlerOptions {
   authenticate: Authenticate;
   log: Logger;
   metrics: RouterMetrics;
+  /** For requests that become no operation; those that do are told to `metrics`. */
+  accessLog: AccessLog | null;
   maxBodyBytes: number;
   addressOf: AddressOf;
   /** Requests of clients that do not say their name and version are refused. */
@@ -69,7 +72,7 @@ export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise
  * @throws TypeError for a CORS policy that is none
  */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
-  const { landingPage, cors, https, compression, log } = options;
+  const { landingPage, cors, https, compression, accessLog, log } = options;
   const heads = createResponseHeads({ cors, https, compresses: compression });
   const send = compression ? sendCompressed : sendPlain;
 
@@ -86,10 +89,13 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
       return;
     }
     const accepted = negotiate(req.headers.accept);
+    const exchange = { options, req, res, search, requestId, head, accepted, send, isObserved: false };
     try {
-      await answer({ options, req, res, search, requestId, head, accepted, send });
+      await answer(exchange);
     } catch (error) {
-      refuse(res, head, accepted.single ?? JSON_TYPE, asRefusal(error, requestId, log));
+      const refusal = asRefusal(error, requestId, log);
+      if (!exchange.isObserved) accessLog?.refusal(refusal, { requestId, client: clientIdentityOf(req.headers) });
+      refuse(res, head, accepted.single ?? JSON_TYPE, refusal);
     }
   };
 }
@@ -104,6 +110,8 @@ interface Exchange {
   head: OutgoingHttpHeaders;
   accepted: Accepted;
   send: Send;
+  /** What became of it has been told. */
+  isObserved: boolean;
 }
 
 async function answer(exchange: Exchange): Promise<void> {
@@ -183,7 +191,8 @@ async function answerOperation(
     );
     const { errors } = outcome;
     addHeaders(head, outcome);
-    const end = { session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors } as const;
+    const ended = errors === undefined ? 'ok' : 'errors';
+    const end = { session, prepared, started, outcome: ended, errors, cost: outcome.cost?.total } as const;
     if (accepted.results !== null && (accepted.single === null || outcome.incremental !== undefined)) {
       observe(end, exchange);
       await stream(exchange, accepted.results, resultsOf(outcome));
@@ -197,18 +206,24 @@ async function answerOperation(
       : { status: 200, bytes: await send(res, { status: 200, head, type, text }) };
     observe({ ...end, ...sent }, exchange);
   } catch (error) {
-    observe({ session, prepared, started, outcome: 'refused', errors: errorsOf(error) }, exchange);
-    if (!(error instanceof OperationRefused)) throw error;
+    const end = { session, prepared, started, outcome: 'refused', errors: errorsOf(error) } as const;
+    if (!(error instanceof OperationRefused)) {
+      observe(error instanceof HttpRefusal ? { ...end, status: error.status } : end, exchange);
+      throw error;
+    }
     const { errors, response } = error;
     const type = accepted.single;
     const body = { errors, extensions: response.extensions };
     if (type === null) {
+      observe({ ...end, status: 200 }, exchange);
       await stream(exchange, accepted.results ?? accepted.subscription ?? 'sse', resultsOf(body));
       return;
     }
     // Without data: 200 for those who know only application/json, an honest status for the others.
     const status = response.status ?? (type === JSON_TYPE ? 200 : 400);
-    await send(res, { status, head: { ...head, ...response.headers }, type, text: JSON.stringify(responseOf(body)) });
+    const text = JSON.stringify(responseOf(body));
+    const bytes = await send(res, { status, head: { ...head, ...response.headers }, type, text });
+    observe({ ...end, status, bytes }, exchange);
   }
 }
 
@@ -229,8 +244,9 @@ async function sendKept({ req, res, head, send }: Exchange, type: ResponseType, 
   return { status: 304, bytes: 0 };
 }
 
-function observe(end: OperationEnd, { options }: Exchange): void {
-  const { metrics, log } = options;
+function observe(end: OperationEnd, exchange: Exchange): void {
+  const { metrics, log } = exchange.options;
+  exchange.isObserved = true;
   const seconds = metrics.operations.ended(end);
   const { operation, name } = end.prepared?.operation ?? {};
   log.debug({ requestId: end.session.requestId, operation, name: name?.value, seconds }, 'answered');

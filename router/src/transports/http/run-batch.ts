@@ -76,13 +76,8 @@ async function runMember(
       prepared,
       operation === OperationTypeNode.QUERY ? { ...session, signal: gone } : session,
     );
-    onEnd({
-      session,
-      prepared,
-      started,
-      outcome: outcome.errors === undefined ? 'ok' : 'errors',
-      errors: outcome.errors,
-    });
+    const { errors, cost } = outcome;
+    onEnd({ session, prepared, started, outcome: errors === undefined ? 'ok' : 'errors', errors, cost: cost?.total });
     return { body: responseOf(outcome), headers: outcome.headers };
   } catch (error) {
     const isRefusal = error instanceof OperationRefused;
