@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Bus } from './bus/bus.ts';
 import { createPostgresBus } from './bus/postgres-bus.ts';
 import type { Cache } from './cache/cache.ts';
+import type { VersionedStore } from './cache/versioned-store.ts';
 import { createMemoryCache } from './cache/memory-cache.ts';
 import type { ServiceEnv } from './env.ts';
 import type { HttpHandler } from './http-server.ts';
@@ -110,6 +111,12 @@ export async function openShared(url: string, log: Logger): Promise<SharedServic
     buckets: createRedisBuckets(redis),
     close: async () => redis.disconnect(),
   };
+}
+
+/** What routers share of the answers that they keep; it has a connection of its own. */
+export async function openVersionedStore(url: string, log: Logger): Promise<VersionedStore> {
+  const { createRedisVersionedStore } = await import('./cache/redis-versioned-store.ts');
+  return createRedisVersionedStore({ url, log });
 }
 
 async function openRedisCache(redis: Redis, log: Logger): Promise<Cache> {

@@ -8,11 +8,12 @@ import { AppError } from '@timbre/platform/errors';
 import { sendJson } from '@timbre/platform/http-body';
 import { startHttpServer } from '@timbre/platform/http-server';
 import type { HttpHandler, HttpServer } from '@timbre/platform/http-server';
+import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
 import { createIdentitySigner } from '@timbre/platform/identity';
 import { createLogger } from '@timbre/platform/logger';
 import type { Logger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
-import { openBus, openShared } from '@timbre/platform/services';
+import { openBus, openShared, openVersionedStore } from '@timbre/platform/services';
 import type { SharedServices } from '@timbre/platform/services';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createFsStore } from '@timbre/platform/storage/fs-store';
@@ -42,6 +43,7 @@ import { usageHandler } from './telemetry/usage-handler.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
+const INVALIDATION_PATH = '/cache/invalidate';
 /** What a router takes from a changed configuration without a restart. */
 const CHANGEABLE: readonly (keyof RouterConfiguration)[] = [
   'introspection',
@@ -69,6 +71,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const tracing = await openTracing(variables, { service: 'router', log, registry: metrics.registry });
   const shared = settings.redisUrl === null ? null : await openShared(settings.redisUrl, log);
   let documents = await documentsOf(configuration, settings, shared);
+  const store = await storeOf(configuration, settings, log);
   const bus = await busOf(settings, log);
   const authentication = await authenticationOf(settings, configuration, { bus, log });
 
@@ -82,6 +85,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     tracing,
     ...(shared !== null && { planCache: shared.cache, limiter: shared.relaxedLimiter, buckets: shared.buckets }),
     documents: documents?.options ?? null,
+    ...(store !== null && { responseCache: { ...configuration.responseCache, store } }),
     ...(bus === null ? {} : { bus }),
     ...(settings.dataDir === null ? {} : { hotOperationsFile: join(settings.dataDir, 'hot-operations.json') }),
     ...ownGraph(settings),
@@ -98,7 +102,13 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     ready: () => undefined,
     headers,
     handler: route(
-      { graphql: router.handle, media, logOut: authentication?.logOut ?? null, usage: usageHandler(router.usage) },
+      {
+        graphql: router.handle,
+        media,
+        logOut: authentication?.logOut ?? null,
+        usage: usageHandler(router.usage),
+        invalidate: router.invalidate,
+      },
       { headers, ready: () => !draining },
     ),
     routeOf: (req) => (pathOf(req) === GRAPHQL_PATH ? GRAPHQL_PATH : isMediaPath(pathOf(req)) ? 'media' : 'other'),
@@ -138,7 +148,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       configWatch?.close();
       documentsWatch?.close();
       await server.close(options);
-      await Promise.all([router.close(), authentication?.close(), shared?.close()]);
+      await Promise.all([router.close(), authentication?.close(), shared?.close(), store?.close()]);
       await bus?.close();
       await tracing?.close();
     },
@@ -151,10 +161,11 @@ interface Handlers {
   logOut: HttpHandler | null;
   /** For this machine only. */
   usage: HttpHandler;
+  invalidate: HttpHandler | null;
 }
 
 function route(
-  { graphql, media, logOut, usage }: Handlers,
+  { graphql, media, logOut, usage, invalidate }: Handlers,
   { headers, ready }: { headers: Readonly<Record<string, string>>; ready: () => boolean },
 ): HttpHandler {
   return (req: IncomingMessage, res: ServerResponse) => {
@@ -167,9 +178,19 @@ function route(
     }
     if (media !== null && isMediaPath(path)) return media(req, res);
     if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
+    if (invalidate !== null && path === INVALIDATION_PATH) return invalidate(req, res);
     if (path === '/usage' && isLoopback(req)) return usage(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
+}
+
+/** Without one a router knows of no changes but those that it has seen, or was told of by the bus. */
+async function storeOf(
+  { responseCache }: RouterConfiguration,
+  { redisUrl }: RouterSettings,
+  log: Logger,
+): Promise<VersionedStore | null> {
+  return responseCache === undefined || redisUrl === null ? null : openVersionedStore(redisUrl, log);
 }
 
 async function documentsOf(

@@ -128,6 +128,25 @@ const authorization = z
   })
   .exactPartial();
 
+const caching = z
+  .strictObject({
+    enabled: z.boolean(),
+    ttlSeconds: count.describe('for what is kept of whose answers no age is said; without it, that is not kept'),
+  })
+  .exactPartial();
+
+const responseCache = z
+  .strictObject({
+    maxBytes: positive.describe('that the process keeps at most'),
+    invalidation: z.strictObject({
+      sharedKey: z.string().min(16).describe('of those who may POST to /cache/invalidate'),
+    }),
+    all: caching,
+    subgraphs: z.record(z.string(), caching),
+  })
+  .exactPartial()
+  .describe('keep what subgraphs answer, as far as they allow it');
+
 /** What a `router.yaml` may say. Each part is described where the router's options are: `RouterOptions`. */
 export const configurationSchema = z
   .strictObject({
@@ -141,6 +160,7 @@ export const configurationSchema = z
     concurrency,
     documents,
     demand,
+    responseCache,
     maxBodyBytes: positive.describe('of a request body and of a websocket message'),
     trustedProxies: z
       .union([
