@@ -34,7 +34,7 @@ export interface Session {
   /** What callers without a token are told apart by; null where it is not known. */
   address: string | null;
   client: ClientIdentity;
-  /** What is done for it belongs to this span; absent where nothing is traced. */
+  /** What is done for it belongs to this span, rather than to its operation's. */
   span?: Span | undefined;
 }
 
@@ -95,7 +95,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
   const { calls, streams } = options.connections;
   const cache = options.cache?.on(supergraph) ?? null;
 
-  const contextOf = ({ principal, requestId, signal, headers, span }: Session): CallContext => ({
+  const contextOf = ({ principal, requestId, signal, headers }: Session, span: Span | undefined): CallContext => ({
     requestId,
     signal,
     identity: () => identityOf?.(principal) ?? null,
@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
   };
 
   function openCached(prepared: PreparedOperation, session: Session): CachedOperation {
-    const context = contextOf(session);
+    const context = contextOf(session, session.span ?? prepared.span);
     const ask = askerOf(context);
     if (cache === null) return { ask, describe: (outcome) => outcome };
     const { principal, headers: sent } = session;
@@ -186,7 +186,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
       return subscribeOperation({
         target,
         resume: options.resume,
-        context: contextOf(session),
+        context: contextOf(session, session.span),
         principal: session.principal,
         log,
         ...(options.eventQueueCapacity === undefined ? {} : { capacity: options.eventQueueCapacity }),

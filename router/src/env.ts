@@ -37,6 +37,7 @@ Environment, in both cases:
   DATA_DIR              where the busiest operations are kept, to be planned before the next start is ready
   REDIS_URL             where query plans are kept for other routers, too; the bus
   BUS_URL               the bus where there is no Redis: PostgreSQL, with a role that may do no more than LISTEN and NOTIFY
+  OTEL_EXPORTER_OTLP_ENDPOINT   where traces go; the other OTEL_* variables hold, too
   LOG_LEVEL             fatal, error, warn, info (default), debug, trace, silent
 
 For Timbre's own graph:

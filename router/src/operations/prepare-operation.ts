@@ -62,6 +62,8 @@ export interface PreparedOperation {
   estimatedCost: number | null;
   /** The key of the Access that it was prepared for. */
   access: string;
+  /** What is done for it belongs to this span: given to it by who traces it. */
+  span?: Span | undefined;
 }
 
 export interface PrepareOptions {

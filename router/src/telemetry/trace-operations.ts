@@ -18,7 +18,6 @@ import { watchStream } from '../subscriptions/watch-stream.ts';
  */
 export function traceOperations(tracing: Tracing): Policy {
   return (next) => {
-    const spans = new WeakMap<PreparedOperation, Span>();
     const hashes = new WeakMap<PreparedOperation['executable'], string>();
 
     function describe({ operation, executable }: PreparedOperation): SpanAttributes {
@@ -35,9 +34,13 @@ export function traceOperations(tracing: Tracing): Policy {
     }
 
     async function prepareIn(span: Span, request: OperationRequest, session: Session): Promise<PreparedOperation> {
+      span.set(callerOf(session));
       const preparing = span.child('prepare', 'internal');
       try {
-        return await next.prepare(request, { ...session, span: preparing });
+        const prepared = await next.prepare(request, { ...session, span: preparing });
+        span.rename(prepared.operation.operation);
+        span.set(describe(prepared));
+        return prepared;
       } catch (error) {
         const { errors, code } = failureOf(error);
         preparing.fail(code);
@@ -49,32 +52,30 @@ export function traceOperations(tracing: Tracing): Policy {
       }
     }
 
+    async function executeIn(span: Span, prepared: PreparedOperation, session: Session): Promise<ExecutionOutcome> {
+      try {
+        return told(span, await next.execute(prepared, session));
+      } catch (error) {
+        refused(span, error);
+        throw error;
+      }
+    }
+
     return {
       async prepare(request, session) {
         const span = tracing.serve('GraphQL Operation', 'server', carrierOf(request, session));
-        if (span.recorded) span.set(callerOf(session));
-        const prepared = span.recorded
-          ? await prepareIn(span, request, session)
-          : await next.prepare(request, { ...session, span });
-        if (span.recorded) {
-          span.rename(prepared.operation.operation);
-          span.set(describe(prepared));
-        }
-        spans.set(prepared, span);
+        const preparing = span.recorded ? prepareIn(span, request, session) : next.prepare(request, session);
+        const prepared = await preparing;
+        // Every request has one of its own: a map beside it would cost more than all else of what is not sampled.
+        prepared.span = span;
         return prepared;
       },
-      async execute(prepared, session) {
-        const span = spans.get(prepared);
-        try {
-          const outcome = await next.execute(prepared, { ...session, span });
-          return span?.recorded === true ? told(span, outcome) : outcome;
-        } catch (error) {
-          refused(span, error);
-          throw error;
-        }
+      execute(prepared, session) {
+        const { span } = prepared;
+        return span?.recorded === true ? executeIn(span, prepared, session) : next.execute(prepared, session);
       },
       subscribe(prepared, session) {
-        const span = spans.get(prepared);
+        const { span } = prepared;
         let results: ReturnType<typeof next.subscribe>;
         try {
           results = next.subscribe(prepared, { ...session, span });
