@@ -60,6 +60,13 @@ const byPlan = <T extends z.ZodType>(value: T) =>
     plans: z.record(z.string(), value).exactOptional(),
   });
 
+const subgraphDemand = z
+  .strictObject({
+    maximum: positive.describe('the most points that all that an operation asks of it may be estimated to cost'),
+    listSize: count,
+  })
+  .exactPartial();
+
 const demand = z.strictObject({
   mode: z.enum(['measure', 'enforce']).describe('measure refuses nothing'),
   maximum: byPlan(positive).describe('the most points that an operation may be estimated to cost').exactOptional(),
@@ -72,6 +79,15 @@ const demand = z.strictObject({
     .describe('what operations are paid from, a bucket for each user or address')
     .exactOptional(),
   tell: z.boolean().describe('clients are told in extensions.cost').exactOptional(),
+  bySubgraph: z.boolean().describe('with what of it is whose').exactOptional(),
+  estimate: z
+    .enum(['supergraph', 'fetches'])
+    .describe('fetches: by what a plan asks subgraphs for, and the rules of the Apollo Router')
+    .exactOptional(),
+  subgraphs: z
+    .strictObject({ all: subgraphDemand, named: z.record(z.string(), subgraphDemand) })
+    .exactPartial()
+    .exactOptional(),
   listSize: count.describe('what a list counts about which nothing is said').exactOptional(),
 });
 

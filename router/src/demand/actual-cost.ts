@@ -24,15 +24,20 @@ export interface ShapeCosts {
   ofField: (parent: GraphQLCompositeType, field: GraphQLField<unknown, unknown>, node: FieldNode) => FieldCost | null;
 }
 
-export function createShapeCosts(rules: ArgumentRules): ShapeCosts {
+/**
+ * @param ofRuntimeType whether an object weighs what its own type does; the Apollo Router takes the type of the field, and
+ * counts that where the field is null, too
+ */
+export function createShapeCosts(rules: ArgumentRules, { ofRuntimeType }: { ofRuntimeType: boolean }): ShapeCosts {
   const { weights } = rules;
   return {
     ofType: weights.ofType,
     ofField(parent, field, node) {
       const type = getNamedType(field.type);
       const own = weights.ofField(parent, field.name);
-      const weight = own ?? (isCompositeType(type) ? null : weights.ofType(type));
-      const cost = { weight, ofNull: weight ?? 0, arguments: argumentsCost(parent, field, node, rules) };
+      const weight = own ?? (isCompositeType(type) && ofRuntimeType ? null : weights.ofType(type));
+      const ofNull = own ?? (isCompositeType(type) && !weights.isWeighted(type.name) ? 0 : (weight ?? 0));
+      const cost = { weight, ofNull, arguments: argumentsCost(parent, field, node, rules) };
       return weight === 0 && cost.arguments === 0 && !isCompositeType(type) ? null : cost;
     },
   };

@@ -19,6 +19,13 @@ export function forPrincipal<T>({ default: otherwise, anonymous, plans }: ByPlan
   return plans[plan] ?? otherwise;
 }
 
+export interface SubgraphDemand {
+  /** The most points that it may be estimated to cost: beyond, the subgraph is not called. */
+  maximum?: number | undefined;
+  /** What a list counts about which nothing is said. */
+  listSize?: number | undefined;
+}
+
 export interface DemandOptions {
   /** `measure` counts what would be refused, and refuses nothing. */
   mode: 'measure' | 'enforce';
@@ -28,6 +35,17 @@ export interface DemandOptions {
   budget?: ByPlan<Allowance> | undefined;
   /** Whether clients are told in `extensions.cost`; default false. */
   tell?: boolean | undefined;
+  /**
+   * By what costs are counted. `supergraph`, the default: the operation that is left when a caller's rights are looked at,
+   * and its response. `fetches`, as the Apollo Router does: what a plan asks subgraphs for, by its rules, and what they answer.
+   */
+  estimate?: 'supergraph' | 'fetches' | undefined;
+  /** Whether clients are told what of it is whose; default false. */
+  bySubgraph?: boolean | undefined;
+  /** Of all that an operation asks one subgraph for. */
+  subgraphs?:
+    | { all?: SubgraphDemand | undefined; named?: Readonly<Record<string, SubgraphDemand>> | undefined }
+    | undefined;
   /** What a list counts about which the supergraph says nothing; default 10. */
   listSize?: number | undefined;
 }
@@ -41,4 +59,18 @@ const DEFAULT_LIST_SIZE = 10;
 
 export function listSizeOf({ listSize = DEFAULT_LIST_SIZE }: DemandOptions): number {
   return listSize;
+}
+
+/** What is said about one subgraph, or else about all. */
+export function forSubgraph<Key extends keyof SubgraphDemand>(
+  { subgraphs: { all, named } = {} }: DemandOptions,
+  subgraph: string,
+  key: Key,
+): SubgraphDemand[Key] {
+  const own = named !== undefined && Object.hasOwn(named, subgraph) ? named[subgraph]?.[key] : undefined;
+  return own ?? all?.[key];
+}
+
+export function hasSubgraphMaximum({ subgraphs: { all, named } = {} }: DemandOptions): boolean {
+  return [all, ...Object.values(named ?? {})].some((each) => each?.maximum !== undefined);
 }

@@ -8,15 +8,19 @@ import type { Allowance, Budgets, Taken } from './budgets.ts';
 import { forPrincipal } from './demand-options.ts';
 import type { DemandOptions } from './demand-options.ts';
 import type { DemandMeters } from './demand-metrics.ts';
-import type { ActualCost } from './operation-costs.ts';
+import type { ActualCost, CostBySubgraph } from './operation-costs.ts';
+import type { PreparedOperation } from '../operations/prepare-operation.ts';
 import { throttled, throttledMessage } from './throttled.ts';
 
-export interface DemandPolicyOptions extends Pick<DemandOptions, 'mode' | 'budget' | 'tell'> {
+export interface DemandPolicyOptions extends Pick<DemandOptions, 'mode' | 'budget' | 'tell' | 'bySubgraph'> {
   budgets: Budgets;
   /** Whose bucket it is: the user's, whatever token or key they come with, or the address's. */
   keyOf: (session: Session) => string;
   meters: DemandMeters;
 }
+
+/** What clients are told. */
+type Numbers = Readonly<Record<string, unknown>>;
 
 /** One operation and the bucket that it is paid from. */
 interface Bill {
@@ -26,13 +30,21 @@ interface Bill {
   taken: Taken;
 }
 
+/** What is to be settled when all parts have been delivered. */
+interface Settlement {
+  made: Bill | null;
+  cost: ActualCost | undefined;
+  prepared: PreparedOperation;
+  session: Session;
+}
+
 /**
  * Takes what an operation may cost from the caller's bucket before any subgraph is called, and gives back what it did not
  * cost when it has ended, well or not; where it cost more, that is taken too. A subscription pays what it may cost at its
  * start, and what each event has cost; one that its bucket cannot pay any more ends with THROTTLED.
  */
 export function createDemandPolicy(options: DemandPolicyOptions): Policy {
-  const { mode, budget = null, tell = false, budgets, keyOf, meters } = options;
+  const { mode, budget = null, tell = false, bySubgraph = false, budgets, keyOf, meters } = options;
   const enforces = mode === 'enforce';
 
   /** Null without budgets. */
@@ -55,30 +67,41 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     return { ...made, taken: { ...taken, available: taken.source.give(key, allowance, -estimated) } };
   }
 
+  /** Beside the totals, what of them is whose. */
+  const numbersOf = (
+    totals: Numbers,
+    { estimatedBySubgraph }: PreparedOperation,
+    cost: ActualCost | undefined,
+  ): Numbers =>
+    bySubgraph && tell
+      ? { ...totals, bySubgraph: shares(estimatedBySubgraph ?? {}, cost?.bySubgraph ?? null) }
+      : totals;
+
   /** @returns what is in the bucket then */
   const settle = ({ key, allowance, estimated, taken }: Bill, actual: number): number =>
     actual === estimated ? taken.available : taken.source.give(key, allowance, estimated - actual);
 
-  const costExtension = (made: Bill | null, numbers: Record<string, number>, available: number) => ({
+  const costExtension = (made: Bill | null, numbers: Numbers, available: number) => ({
     cost: made === null ? numbers : { ...numbers, budget: { ...budgetOf(made.allowance, available) } },
   });
 
   function settled(
     outcome: ExecutionOutcome,
     made: Bill | null,
-    estimated: number,
+    prepared: PreparedOperation,
     session: Session,
   ): ExecutionOutcome {
+    const estimated = prepared.estimatedCost ?? 0;
     const actual = outcome.cost?.total ?? estimated;
     meters.of(session.principal).actual(actual);
     const available = made === null ? 0 : settle(made, actual);
-    return dressed(outcome, made, { estimated, actual }, available);
+    return dressed(outcome, made, numbersOf({ estimated, actual }, prepared, outcome.cost), available);
   }
 
   function dressed(
     outcome: ExecutionOutcome,
     made: Bill | null,
-    numbers: Record<string, number>,
+    numbers: Numbers,
     available: number,
   ): ExecutionOutcome {
     if (tell) outcome.extensions = { ...outcome.extensions, ...costExtension(made, numbers, available) };
@@ -89,13 +112,9 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
   /** The last part says what all of it has cost. */
   function settledAtEnd(
     parts: AsyncIterableIterator<IncrementalUpdate, undefined>,
-    {
-      made,
-      cost,
-      estimated,
-      session,
-    }: { made: Bill | null; cost: ActualCost | undefined; estimated: number; session: Session },
+    { made, cost, prepared, session }: Settlement,
   ): AsyncIterableIterator<IncrementalUpdate, undefined> {
+    const estimated = prepared.estimatedCost ?? 0;
     let available: number | null = null;
     const end = (): number => {
       if (available === null) {
@@ -112,7 +131,7 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
           if (part.done === true) end();
           else if (!part.value.hasNext) {
             const left = end();
-            const numbers = { estimated, actual: cost?.total ?? estimated };
+            const numbers = numbersOf({ estimated, actual: cost?.total ?? estimated }, prepared, cost);
             if (tell)
               return {
                 value: {
@@ -139,7 +158,7 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     };
   }
 
-  async function execute(next: Engine, prepared: Parameters<Engine['execute']>[0], session: Session) {
+  async function execute(next: Engine, prepared: PreparedOperation, session: Session) {
     const estimated = prepared.estimatedCost ?? 0;
     meters.of(session.principal).estimated(estimated);
     const pending = bill(estimated, session);
@@ -152,30 +171,41 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
       throw error;
     }
     const { incremental, cost } = outcome;
-    if (incremental === undefined) return settled(outcome, made, estimated, session);
-    const first = dressed(outcome, made, { estimated }, made?.taken.available ?? 0);
-    return { ...first, incremental: settledAtEnd(incremental, { made, cost, estimated, session }) };
+    if (incremental === undefined) return settled(outcome, made, prepared, session);
+    const first = dressed(outcome, made, numbersOf({ estimated }, prepared, undefined), made?.taken.available ?? 0);
+    return { ...first, incremental: settledAtEnd(incremental, { made, cost, prepared, session }) };
   }
 
   /** What an event has cost is taken when it is there; what it may cost, nobody knows before. */
-  async function paid(event: ExecutionOutcome, made: Bill | null, session: Session): Promise<ExecutionOutcome | null> {
+  async function paid(
+    event: ExecutionOutcome,
+    made: Bill | null,
+    prepared: PreparedOperation,
+    session: Session,
+  ): Promise<ExecutionOutcome | null> {
     const actual = event.cost?.total ?? 0;
     meters.of(session.principal).actual(actual);
-    if (made === null) return dressed(event, null, { actual }, 0);
+    const numbers = numbersOf({ actual }, prepared, event.cost);
+    if (made === null) return dressed(event, null, numbers, 0);
     const { key, allowance } = made;
     const taken = await budgets.take(key, allowance, actual);
-    if (taken.granted) return dressed(event, made, { actual }, taken.available);
-    if (!enforces) return dressed(event, made, { actual }, taken.source.give(key, allowance, -actual));
+    if (taken.granted) return dressed(event, made, numbers, taken.available);
+    if (!enforces) return dressed(event, made, numbers, taken.source.give(key, allowance, -actual));
     made.taken = taken;
     return null;
   }
 
-  function payingStream(events: OutcomeStream, made: Bill | null, session: Session): OutcomeStream {
+  function payingStream(
+    events: OutcomeStream,
+    made: Bill | null,
+    prepared: PreparedOperation,
+    session: Session,
+  ): OutcomeStream {
     return {
       async next() {
         const event = await events.next();
         if (event.done === true) return event;
-        const value = await paid(event.value, made, session);
+        const value = await paid(event.value, made, prepared, session);
         if (value !== null) return { value, done: false };
         await events.return?.();
         throw outOfPoints(event.value.cost?.total ?? 0, made);
@@ -190,7 +220,7 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     };
   }
 
-  async function subscribe(next: Engine, prepared: Parameters<Engine['subscribe']>[0], session: Session) {
+  async function subscribe(next: Engine, prepared: PreparedOperation, session: Session) {
     const estimated = prepared.estimatedCost ?? 0;
     meters.of(session.principal).estimated(estimated);
     const made = await bill(estimated, session);
@@ -202,8 +232,8 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
       throw error;
     }
     return Symbol.asyncIterator in events
-      ? payingStream(events, made, session)
-      : settled(events, made, estimated, session);
+      ? payingStream(events, made, prepared, session)
+      : settled(events, made, prepared, session);
   }
 
   return (next) => ({
@@ -211,6 +241,15 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     execute: (prepared, session) => execute(next, prepared, session),
     subscribe: (prepared, session) => subscribe(next, prepared, session),
   });
+}
+
+function shares(estimated: CostBySubgraph, actual: CostBySubgraph | null): Record<string, Numbers> {
+  const told: Record<string, Numbers> = {};
+  for (const subgraph in { ...estimated, ...actual }) {
+    const share = { estimated: estimated[subgraph] ?? 0 };
+    told[subgraph] = actual === null ? share : { ...share, actual: actual[subgraph] ?? 0 };
+  }
+  return told;
 }
 
 function budgetOf({ limit, restoreRate }: Allowance, available: number) {

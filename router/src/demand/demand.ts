@@ -27,11 +27,11 @@ export interface DemandContext {
 }
 
 export function createDemand(options: DemandOptions, { registry, buckets, keyOf }: DemandContext): Demand {
-  const { mode, budget, tell } = options;
+  const { mode, budget, tell, bySubgraph } = options;
   const meters = createDemandMeters(registry, plansOf(options));
   const budgets = buckets === null ? createMemoryBudgets() : createSharedBudgets({ buckets });
   return {
-    policy: createDemandPolicy({ mode, budget, tell, budgets, meters, keyOf }),
+    policy: createDemandPolicy({ mode, budget, tell, bySubgraph, budgets, meters, keyOf }),
     costingOf: (supergraph) => createCosting(supergraph, options, () => meters.outcome('too_expensive')),
     close: () => budgets.close(),
   };

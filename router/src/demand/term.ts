@@ -36,6 +36,12 @@ export function product(a: Term, b: Term): Term {
   return (variables) => bounded(valueOf(a, variables) * valueOf(b, variables));
 }
 
+export function largest(terms: readonly Term[]): Term {
+  const known = terms.filter((term) => typeof term === 'number');
+  if (known.length === terms.length) return Math.max(...known);
+  return (variables) => Math.max(...terms.map((term) => valueOf(term, variables)));
+}
+
 /** The first size that is known, each of several being their largest. */
 export function firstSize(candidates: readonly (readonly Size[])[], otherwise: number): Term {
   const rest = candidates.map((sizes) => sizes.filter((size) => size !== null)).filter((sizes) => sizes.length > 0);
@@ -45,12 +51,12 @@ export function firstSize(candidates: readonly (readonly Size[])[], otherwise: n
   if (numbers.length === first.length) return Math.max(...numbers);
   const fallback = firstSize(others, otherwise);
   return (variables) => {
-    let largest: number | null = null;
+    let longest: number | null = null;
     for (const size of first) {
       const value = typeof size === 'number' ? size : size(variables);
-      if (value !== null && (largest === null || value > largest)) largest = value;
+      if (value !== null && (longest === null || value > longest)) longest = value;
     }
-    return largest ?? valueOf(fallback, variables);
+    return longest ?? valueOf(fallback, variables);
   };
 }
 

@@ -16,6 +16,8 @@ export interface Weights {
   ofInputField: (type: string, field: string) => number | null;
   /** Whether anything is said about a type. */
   isAnnotated: (type: string) => boolean;
+  /** Whether its weight is said, and no default. */
+  isWeighted: (type: string) => boolean;
 }
 
 const NONE: readonly (ListSize | null)[] = [null];
@@ -72,5 +74,6 @@ export function createWeights(
     },
     ofInputField: (type, field) => fieldOf(type, field)?.cost ?? null,
     isAnnotated: (type) => annotations.types.has(type),
+    isWeighted: (type) => (annotations.types.get(type)?.cost ?? null) !== null,
   };
 }

@@ -1,5 +1,4 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
-import { costOfFields } from '../demand/actual-cost.ts';
 import { createEventQueue } from '../subscriptions/event-queue.ts';
 import { clientErrors } from './client-errors.ts';
 import type { ClientErrors } from './client-errors.ts';
@@ -119,7 +118,7 @@ function deliverPart(
   for (const { deferred, object, path } of around.flatMap((each) => placesOf(planLabel, each))) {
     const completion = startCompletion(path);
     const data = completeObject(deferred.object, object, completion);
-    if (run.cost !== null) run.cost.total += costOfFields(deferred.object, object, run.coerced);
+    run.cost?.completed(deferred.object, object);
     wrong.push(...completion.errors);
     results.push({ data, path, ...(deferred.label === undefined ? {} : { label: deferred.label }) });
     if (data !== null) delivered.push({ shape: deferred.object, object, result: data, path });

@@ -1,6 +1,5 @@
 import type { GraphQLError } from 'graphql';
-import { costOfFields } from '../demand/actual-cost.ts';
-import type { ActualCost } from '../demand/operation-costs.ts';
+import { ActualCost } from '../demand/operation-costs.ts';
 import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import { clientErrors } from './client-errors.ts';
 import type { FetchError } from './client-errors.ts';
@@ -26,6 +25,8 @@ export interface Execution {
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
   /** Default: clients are told what subgraphs say of their errors. */
   redact?: RedactErrors | null;
+  /** Subgraphs that are not to be called for it. */
+  overpriced?: ReadonlySet<string> | null;
 }
 
 export interface ExecutionOutcome {
@@ -66,6 +67,7 @@ export async function executeEvent(execution: Execution, event: SubgraphResponse
     onDefer: () => undefined,
     onFetched: () => undefined,
   });
+  run.cost?.fetched(primary.operation, run.data);
   primary.rewriteOutput?.(run.data);
   if (event.errors !== undefined) recordErrors(primary, run, null, event);
   if (plan.step !== null) await runPlan(plan.step, run);
@@ -73,7 +75,7 @@ export async function executeEvent(execution: Execution, event: SubgraphResponse
 }
 
 function startRun(
-  { executable, variables, coercedVariables, call, redact = null }: Execution,
+  { executable, variables, coercedVariables, call, redact = null, overpriced = null }: Execution,
   data: Data,
   { onDefer, onFetched }: Pick<PlanRun, 'onDefer' | 'onFetched'>,
 ): PlanRun {
@@ -81,8 +83,19 @@ function startRun(
   const unanswered = new WeakSet<Data>();
   const { asksFor, placement, hides, costs } = executable;
   const told = { errors, asksFor, placement, hides, redact };
-  const cost = costs === null ? null : costs.start();
-  return { ...told, data, unanswered, variables, coerced: coercedVariables, call, cost, onDefer, onFetched };
+  const cost = costs === null ? null : new ActualCost(costs, coercedVariables);
+  return {
+    ...told,
+    data,
+    unanswered,
+    variables,
+    coerced: coercedVariables,
+    call,
+    cost,
+    overpriced,
+    onDefer,
+    onFetched,
+  };
 }
 
 function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
@@ -93,7 +106,7 @@ function respond(shape: ObjectShape, run: PlanRun): ExecutionOutcome {
       ? { data }
       : { data, ...clientErrors(shape, run, completion.errors) };
   if (run.cost !== null) {
-    run.cost.total += costOfFields(shape, run.data, run.coerced);
+    run.cost.completed(shape, run.data);
     outcome.cost = run.cost;
   }
   return outcome;

@@ -138,8 +138,13 @@ export function introspectionSource(responseName: string): string {
 /**
  * Compiles what the response to an operation looks like. It follows the operation as the client sent it;
  * conditions are decided already, and types behind interfaces and unions are worked out when they first occur.
+ *
+ * @param start what is looked at instead of the whole operation
  */
-export function compileShape(options: ShapeOptions): ObjectShape {
+export function compileShape(
+  options: ShapeOptions,
+  start?: { type: GraphQLCompositeType; set: SelectionSetNode },
+): ObjectShape {
   const { schema, operation, fragments } = options;
 
   const collect = (
@@ -270,9 +275,9 @@ export function compileShape(options: ShapeOptions): ObjectShape {
     };
   };
 
-  const root = schema.getRootType(operation.operation);
-  if (!root) throw new Error(`The schema has no type for a ${operation.operation}.`);
-  return compileObject(root, [{ set: operation.selectionSet, denied: false }]);
+  const type = start?.type ?? schema.getRootType(operation.operation);
+  if (!type) throw new Error(`The schema has no type for a ${operation.operation}.`);
+  return compileObject(type, [{ set: start?.set ?? operation.selectionSet, denied: false }]);
 }
 
 function collectField(

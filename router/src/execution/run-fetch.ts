@@ -151,7 +151,9 @@ async function call(
   batch: EntityBatch | null,
 ): Promise<SubgraphResponse | null> {
   try {
+    checkPrice(step, run);
     const response = await run.call({ operation: step.operation, variables });
+    run.cost?.fetched(step.operation, response.data);
     if (response.errors !== undefined) recordErrors(step, run, batch, response);
     return response;
   } catch (error) {
@@ -159,4 +161,9 @@ async function call(
     recordFailure(step, run, batch, error);
     return null;
   }
+}
+
+function checkPrice({ operation: { subgraph } }: FetchStep, { overpriced }: PlanRun): void {
+  if (overpriced === null || !overpriced.has(subgraph)) return;
+  throw new SubgraphFailure(subgraph, 'SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE', 'is asked for more than it may cost');
 }

@@ -29,6 +29,8 @@ export interface PlanRun {
   call: (request: SubgraphRequest) => Promise<SubgraphResponse>;
   /** Null where costs are not counted. */
   cost: ActualCost | null;
+  /** Subgraphs that are not called, since all that is asked of them could cost too much. */
+  overpriced: ReadonlySet<string> | null;
   /** Null: clients are told what subgraphs say of their errors. */
   redact: RedactErrors | null;
   /** Told of every step that has parts to be delivered later, when what comes before them begins. */

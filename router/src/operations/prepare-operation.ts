@@ -13,6 +13,7 @@ import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import { createVisibleSchema } from '../auth/visible-schema.ts';
 import type { Costing } from '../demand/costing.ts';
+import type { CostBySubgraph } from '../demand/operation-costs.ts';
 import type { Variables } from '../demand/term.ts';
 import type { Session } from '../engine.ts';
 import { unauthorizedErrors } from '../execution/client-errors.ts';
@@ -60,6 +61,10 @@ export interface PreparedOperation {
   coercedVariables: Readonly<Record<string, unknown>>;
   /** Null where cost is off. */
   estimatedCost: number | null;
+  /** Null where nobody wants to know. */
+  estimatedBySubgraph: CostBySubgraph | null;
+  /** Subgraphs that are not called, since what is asked of them could cost too much. */
+  overpriced: ReadonlySet<string> | null;
   /** The key of the Access that it was prepared for. */
   access: string;
   /** What is done for it belongs to this span: given to it by who traces it. */
@@ -175,7 +180,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const reported = dryRun ? recipe.unauthorized : NOTHING;
     const hides = dryRun ? () => false : createHides({ schema, access });
     const authorized = { denied, reported, hides, placement, visibleSchema: () => visibleTo(access) };
-    const costs = costing?.costsOf(operation) ?? null;
+    const costs = costing?.costsOf(operation, plan) ?? null;
     const compiled = { schema, operation, fragments, plan, sourceOf, deferLabels, costs };
     recipe.executable ??= makeExecutable({ ...compiled, ...authorized });
     return recipe.executable;
@@ -225,12 +230,15 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     if (isUnanswerable(executable, coercedVariables)) {
       throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
     }
+    const cost = costing?.planned(executable, { estimated: estimatedCost, coerced: coercedVariables, principal });
     return {
       operation: recipe.operation,
       executable,
       variables,
       coercedVariables,
-      estimatedCost,
+      estimatedCost: cost?.estimatedCost ?? null,
+      estimatedBySubgraph: cost?.estimatedBySubgraph ?? null,
+      overpriced: cost?.overpriced ?? null,
       access: access.key,
     };
   }

@@ -17,6 +17,8 @@ export interface LoadedSupergraph {
   id: string;
   /** What clients see: no inaccessible elements, no federation machinery; with `@defer`. */
   schema: GraphQLSchema;
+  /** What subgraphs may be asked for: with inaccessible elements. Made when it is asked for. */
+  fullSchema: () => GraphQLSchema;
   /** Of every interface and union of the full supergraph, inaccessible ones too: the names of its object types. */
   possibleTypes: ReadonlyMap<string, ReadonlySet<string>>;
   names: PlannedNames;
@@ -46,14 +48,21 @@ export interface LoadOptions {
  * `for: EXECUTION` which the router does not know; PlanningFailure where the planner's thread ended
  */
 export async function loadSupergraph(sdl: string, { sharedPlans }: LoadOptions = {}): Promise<LoadedSupergraph> {
-  const { apiSchema, plan, planner, ...loaded } = await plannerThreads().load(sdl);
+  const { apiSchema, fullSchema, plan, planner, ...loaded } = await plannerThreads().load(sdl);
+  const schema = schemaOf(apiSchema);
+  let full = fullSchema === null ? schema : null;
   return {
     ...loaded,
-    // It has been validated where it was made.
-    schema: buildSchema(apiSchema, { assumeValid: true, assumeValidSDL: true, noLocation: true }),
+    schema,
+    fullSchema: () => (full ??= schemaOf(fullSchema ?? apiSchema)),
     plan:
       sharedPlans === undefined
         ? async (document, overrides) => parseQueryPlan(await plan(document, overrides))
         : sharePlans(plan, { ...sharedPlans, scope: `${planner}:${loaded.id}` }),
   };
+}
+
+/** They have been validated where they were made. */
+function schemaOf(sdl: string): GraphQLSchema {
+  return buildSchema(sdl, { assumeValid: true, assumeValidSDL: true, noLocation: true });
 }

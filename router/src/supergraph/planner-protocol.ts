@@ -53,6 +53,8 @@ const annotationTable: z.ZodType<AnnotationTable, AnnotationTable> = z.object({
 const loadedSchema = z.object({
   /** What clients see, with `@defer`; valid. */
   apiSchema: z.string(),
+  /** What subgraphs may be asked for, inaccessible elements too; null where that is the same. */
+  fullSchema: z.string().nullable(),
   /** Of every interface and union, inaccessible ones too. */
   possibleTypes: z.map(z.string(), z.set(z.string())),
   names: z.object({

@@ -40,6 +40,8 @@ const SUPPORTED_FEATURES = new Set([
   'https://specs.apollo.dev/cacheTag/v0.1',
 ]);
 
+const INACCESSIBLE = 'specs.apollo.dev/inaccessible/';
+
 const supergraphs = new Map<string, Loaded>();
 
 parentPort?.on('message', (message: PlannerRequest) => {
@@ -86,6 +88,7 @@ function load(id: string, sdl: string): PlannerSupergraph {
   supergraphs.set(id, { planOperation, variants });
   return {
     apiSchema: printSchema(schema),
+    fullSchema: sdl.includes(INACCESSIBLE) ? printSchema(supergraph.schema.toGraphQLJSSchema()) : null,
     possibleTypes,
     names: readPlannedNames(document),
     keys: readEntityKeys(document),
