@@ -19,6 +19,7 @@ import { requestIdFrom } from '../request-id.ts';
 import { withinSpan } from '../telemetry/current-span.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
 import { operationAttributes } from './operation-span.ts';
+import { createCacheHints } from './cache-hints.ts';
 import { requestScope } from './request-context.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -55,6 +56,7 @@ export async function createHttpEndpoint<Context extends BaseContext>(
       maskError(error, requestScope.getStore() ?? { requestId: requestIdFrom(undefined), log }),
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
+      createCacheHints(options.schema),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),

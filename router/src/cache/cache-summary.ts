@@ -56,7 +56,7 @@ function headersOf(
   return {
     'cache-control': `${isPublic ? 'public' : 'private'}, max-age=${maxAge}`,
     age: String(age),
-    vary: ['authorization', 'cookie', ...vary].join(', '),
+    vary: ['authorization', 'x-api-key', 'cookie', ...vary].join(', '),
   };
 }
 

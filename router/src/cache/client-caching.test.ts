@@ -38,7 +38,7 @@ test('clients may keep what subgraphs allow, for the shortest time that is left'
     const { headers } = await get(PRODUCT);
     expect(headers.get('cache-control')).toMatch(/^public, max-age=(?:29|30)$/);
     expect(headers.get('age')).toMatch(/^1[01]$/);
-    expect(headers.get('vary')).toBe('accept, accept-encoding, authorization, cookie, x-locale');
+    expect(headers.get('vary')).toBe('accept, accept-encoding, authorization, x-api-key, cookie, x-locale');
   }
   // Without looking it up, too.
   const { headers } = await router.query(PRODUCT);

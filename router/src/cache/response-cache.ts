@@ -84,6 +84,8 @@ export interface Caller {
   sent: IncomingHttpHeaders | undefined;
 }
 
+/** What a caller may be known by. */
+export const CREDENTIALS = ['authorization', 'x-api-key', 'cookie'] as const;
 /** Asks for `extensions.cache`, of whom holds the scope. */
 const DEBUG_HEADER = 'x-timbre-cache-debug';
 const DEBUG_SCOPE = 'cache:debug';
@@ -198,7 +200,7 @@ const unchanged = (outcome: ExecutionOutcome) => outcome;
 
 function toldTo({ principal, sent = {} }: Caller, vary: readonly string[]): ToldTo {
   return {
-    hasCredentials: isAuthenticated(principal) || sent.authorization !== undefined || sent.cookie !== undefined,
+    hasCredentials: isAuthenticated(principal) || CREDENTIALS.some((name) => sent[name] !== undefined),
     vary,
     debug: sent[DEBUG_HEADER] === '1' && holdsScope(new Set(principal.scopes), DEBUG_SCOPE),
   };

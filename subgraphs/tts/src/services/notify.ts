@@ -1,5 +1,6 @@
 import type { Bus } from '@timbre/platform/bus/bus';
 import { channels } from '@timbre/platform/bus/hints';
+import { publishInvalidations } from '@timbre/platform/cache/invalidation';
 import type { Logger } from '@timbre/platform/logger';
 
 /** Tells a running worker to stop at once; any other payload only says "look again". */
@@ -15,6 +16,8 @@ export async function notify(
   { ownerId, payload = '' }: { ownerId?: string; payload?: string } = {},
 ): Promise<void> {
   try {
+    // First: what a hint is followed by is not to be read from before it.
+    await publishInvalidations(bus, [{ kind: 'entity', type: 'Generation', key: { id: generationId } }]);
     await Promise.all([
       bus.publish(channels.generation(generationId), payload),
       ownerId === undefined ? undefined : bus.publish(channels.quota(ownerId), ''),
