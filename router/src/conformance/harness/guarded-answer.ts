@@ -11,11 +11,13 @@ export interface GuardedGraph {
   schema: GraphQLSchema;
   guards: Guards;
   data: MarkedData;
+  /** Whose the data is that somebody is answered. */
+  ownerOf: (asker: Asker) => string;
 }
 
 /** What somebody is to be answered: graphql-js on the whole of the data, where what they may not ask for fails. */
 export async function guardedAnswer(
-  { schema, guards, data }: GuardedGraph,
+  { schema, guards, data, ownerOf }: GuardedGraph,
   { query, variables }: Operation,
   asker: Asker,
 ): Promise<ExecutionResult> {
@@ -26,7 +28,7 @@ export async function guardedAnswer(
     document,
     visitWithTypeInfo(info, { Field: (node) => void parents.set(node, info.getParentType()?.name ?? '') }),
   );
-  const owner = asker.userId ?? 'nobody';
+  const owner = ownerOf(asker);
   return execute({
     schema,
     document,

@@ -10,8 +10,9 @@ import { guardsOf } from './requirements-of.ts';
 import type { Asker } from './requirements-of.ts';
 import { serveSubgraphs } from './serve-subgraphs.ts';
 
+const NOBODY = 'nobody';
 /** Who may ask, and whose the data may be. */
-export const OWNERS = ['nobody', 'ann', 'bob', 'cid', 'dee'] as const;
+export const OWNERS = [NOBODY, 'ann', 'bob', 'cid', 'dee'] as const;
 
 export interface GuardedWorld extends GuardedGraph {
   router: TestRouter;
@@ -24,14 +25,23 @@ export interface RandomAsker extends Asker {
   plan: string;
 }
 
+export interface GuardedWorldOptions {
+  supergraph: string;
+  /** Their schemas, by name. */
+  subgraphs: Readonly<Record<string, string>>;
+  /** Whether all data is nobody's in particular, and said to be for everybody to keep; else each caller has its own. */
+  isPublic: boolean;
+}
+
 /**
  * A router on subgraphs that have nothing but their schemas: every value that they send names its field and the caller
  * whose it is. Tokens are what they say: who verifies them is no part of this.
  */
-export async function startGuardedWorld(
-  supergraph: string,
-  subgraphs: Readonly<Record<string, string>>,
-): Promise<GuardedWorld> {
+export async function startGuardedWorld({
+  supergraph,
+  subgraphs,
+  isPublic,
+}: GuardedWorldOptions): Promise<GuardedWorld> {
   const texts = Object.values(subgraphs);
   const schema = Supergraph.build(supergraph, { supportedFeatures: null })
     .apiSchema()
@@ -39,14 +49,17 @@ export async function startGuardedWorld(
   const data = createMarkedData(texts, OWNERS);
   const servers = await serveSubgraphs(
     new Map(Object.entries(subgraphs).map(([name, sdl]) => [name, data.subgraph(sdl)])),
-    (identity) => ({ owner: typeof identity === 'string' ? identity : 'nobody' }),
+    {
+      contextOf: (identity) => ({ owner: typeof identity === 'string' && !isPublic ? identity : NOBODY }),
+      headers: { 'cache-control': `max-age=60, ${isPublic ? 'public' : 'private'}` },
+    },
   );
   const principals = new Map<string, Principal>();
 
   const router = await startTestRouter(
     { supergraph, subgraphUrl: servers.urlOf },
     {
-      identityOf: ({ userId }) => userId ?? 'nobody',
+      identityOf: ({ userId }) => userId ?? NOBODY,
       authenticate({ headers: { authorization } }) {
         const token = authorization?.replace(/^Bearer /, '');
         if (token === undefined) return ANONYMOUS_PRINCIPAL;
@@ -63,12 +76,14 @@ export async function startGuardedWorld(
       },
       batching: { maximum: 2 },
       documents: { automatic: {}, trusted: null },
+      responseCache: {},
     },
   );
 
   return {
     schema,
     data,
+    ownerOf: ({ userId }) => (isPublic ? NOBODY : (userId ?? NOBODY)),
     guards: guardsOf(texts, schema),
     router,
     tokenOf(asker) {

@@ -29,14 +29,19 @@ const requestSchema = z.object({
   variables: z.record(z.string(), z.unknown()).nullish(),
 });
 
+export interface ServeOptions {
+  /** What resolvers are given of the identity that the router sends. */
+  contextOf?: (identity: unknown) => unknown;
+  /** Of every answer. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * Serves each schema at a path of its own, over HTTP and graphql-transport-ws. They validate what they are asked.
- *
- * @param contextOf what resolvers are given of the identity that the router sends
  */
 export async function serveSubgraphs(
   schemas: ReadonlyMap<string, GraphQLSchema>,
-  contextOf: (identity: unknown) => unknown = () => undefined,
+  { contextOf = () => undefined, headers = {} }: ServeOptions = {},
 ): Promise<SubgraphServers> {
   const nameOf = (req: IncomingMessage) => (req.url ?? '').slice(1);
 
@@ -61,7 +66,9 @@ export async function serveSubgraphs(
     void text(req)
       .then((body) => answer(nameOf(req), body, req.headers[IDENTITY_HEADER]))
       .catch((error: unknown) => ({ errors: [{ message: String(error) }] }))
-      .then((result) => res.setHeader('content-type', 'application/json').end(JSON.stringify(result)));
+      .then((result) =>
+        res.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(result)),
+      );
   });
   const sockets = [...schemas].map(([name, schema]) => {
     const wsServer = new WebSocketServer({ noServer: true });
