@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { createIdentityVerifier, IDENTITY_HEADER } from '@timbre/platform/identity';
 import { auditServer } from 'graphql-http';
@@ -14,12 +11,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseSettings } from './env.ts';
 import { listen } from './testing/listen.ts';
+import { runProgram } from './testing/run-program.ts';
+import type { Program } from './testing/run-program.ts';
 import { startTestGraph } from './testing/test-graph.ts';
 import { IDENTITY_SECRET } from './testing/test-subgraph.ts';
 import type { TestGraph } from './testing/test-graph.ts';
 import { answerOf, codesOf } from './testing/test-router.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 let directory: string;
 let graph: TestGraph;
 let supergraphFile: string;
@@ -35,46 +33,6 @@ afterAll(async () => {
   await graph.close();
   await rm(directory, { recursive: true });
 });
-
-interface Program {
-  url: string;
-  process: ChildProcess;
-  output: () => string;
-  /** Resolves when the program has printed the text. */
-  printed(text: string): Promise<void>;
-  /** SIGTERM and its exit code. */
-  stop(): Promise<number | null>;
-}
-
-/** Resolves when the program listens, or rejects with what it printed. */
-async function run(args: string[], env: Record<string, string> = {}): Promise<Program> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'], ...env } });
-  let output = '';
-  const exited = once(child, 'exit');
-  const url = await new Promise<string>((resolve, reject) => {
-    const read = (part: Buffer) => {
-      output += part.toString();
-      const listening = /"url":"(?<url>[^"]+)"/.exec(output)?.groups?.['url'];
-      if (listening !== undefined) resolve(listening);
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    void exited.then(([code]) => reject(new Error(`exit ${String(code)}: ${output}`)));
-  });
-  return {
-    url,
-    process: child,
-    output: () => output,
-    async printed(text) {
-      while (!output.includes(text)) await once(child.stdout, 'data');
-    },
-    async stop() {
-      child.kill('SIGTERM');
-      const [code] = await exited;
-      return typeof code === 'number' ? code : null;
-    },
-  };
-}
 
 const subgraphUrls = () => ({
   SUBGRAPH_URL_PEOPLE: graph.subgraphUrl('people') ?? '',
@@ -94,7 +52,7 @@ describe('on any supergraph', () => {
   let program: Program;
 
   beforeAll(async () => {
-    program = await run(['--supergraph', supergraphFile, '--port', '0', '--max-aliases', '60'], subgraphUrls());
+    program = await runProgram(['--supergraph', supergraphFile, '--port', '0', '--max-aliases', '60'], subgraphUrls());
   });
 
   afterAll(() => program.stop());
@@ -130,7 +88,7 @@ describe('on any supergraph', () => {
     };
     await writeFile(file, graph.supergraph);
     const dataDir = join(directory, 'open');
-    const watching = await run(['--supergraph', file, '--port', '0'], { ...subgraphUrls(), DATA_DIR: dataDir });
+    const watching = await runProgram(['--supergraph', file, '--port', '0'], { ...subgraphUrls(), DATA_DIR: dataDir });
     expect(watching.output()).toContain(`"watching":"${file}"`);
 
     await replace(graph.supergraph.replaceAll('costly', 'precious'));
@@ -149,7 +107,7 @@ describe('on any supergraph', () => {
   test('a supergraph can come from a URL', async () => {
     const server = createServer((_req, res) => void res.end(graph.supergraph));
     const url = `${await listen(server)}/supergraph`;
-    const fromUrl = await run(['--supergraph', `${url}?key=secret`, '--port', '0'], subgraphUrls());
+    const fromUrl = await runProgram(['--supergraph', `${url}?key=secret`, '--port', '0'], subgraphUrls());
     expect((await post(fromUrl.url, '{ __type(name: "Person") { name } }')).data).toEqual({
       __type: { name: 'Person' },
     });
@@ -158,7 +116,7 @@ describe('on any supergraph', () => {
     expect(await fromUrl.stop()).toBe(0);
     server.closeAllConnections();
     server.close();
-    await expect(run(['--supergraph', url])).rejects.toThrow(/exit 1: .*\/supergraph cannot be read/s);
+    await expect(runProgram(['--supergraph', url])).rejects.toThrow(/exit 1: .*\/supergraph cannot be read/s);
   });
 
   test('health, metrics and what is not there', async () => {
@@ -185,7 +143,10 @@ describe('on any supergraph', () => {
 test('a changed configuration is in use without a restart, and a bad one is told and left', async () => {
   const config = join(directory, 'followed.yaml');
   await writeFile(config, 'limits: { maxDepth: 3 }\n');
-  const followed = await run(['--supergraph', supergraphFile, '--config', config, '--port', '0'], subgraphUrls());
+  const followed = await runProgram(
+    ['--supergraph', supergraphFile, '--config', config, '--port', '0'],
+    subgraphUrls(),
+  );
   const query = '{ person(id: "p1") { favourite { owner { id } } } }';
   expect(codesOf(await post(followed.url, query))).toEqual(['OPERATION_LIMIT_EXCEEDED']);
   await writeFile(config, 'limits: { maxDepth: 4 }\nsubscriptions: { keepAliveMs: 5000 }\n');
@@ -217,7 +178,7 @@ describe("on Timbre's own graph", () => {
         res.end(JSON.stringify(body));
       });
     });
-    program = await run([], {
+    program = await runProgram([], {
       PORT: '0',
       DATA_DIR: dataDir,
       IDENTITY_SECRET,
@@ -271,7 +232,7 @@ test('SIGTERM lets the request in flight finish, closes sockets with 1001 and ex
       release = () => res.end('{"data":{"voice":{"id":"late"}}}');
     });
   });
-  const program = await run(['--supergraph', supergraphFile, '--port', '0'], {
+  const program = await runProgram(['--supergraph', supergraphFile, '--port', '0'], {
     ...subgraphUrls(),
     SUBGRAPH_URL_VOICES: `${await listen(slow)}/graphql`,
   });
@@ -308,24 +269,28 @@ describe('what it cannot run with', () => {
   });
 
   test('a missing file ends it with 1 and its name', async () => {
-    await expect(run(['--supergraph', '/nowhere.graphql'])).rejects.toThrow(/exit 1: .*\/nowhere\.graphql/s);
+    await expect(runProgram(['--supergraph', '/nowhere.graphql'])).rejects.toThrow(/exit 1: .*\/nowhere\.graphql/s);
   });
 
   test('--check says whether configuration and supergraph can be served', async () => {
     const config = join(directory, 'checked.yaml');
     await writeFile(config, 'limits: { maxDepth: 3 }\n');
     const checked = ['--supergraph', supergraphFile, '--config', config, '--check'];
-    await expect(run(checked)).rejects.toThrow(/exit 0: .*checked\.yaml.*can be served/);
+    await expect(runProgram(checked)).rejects.toThrow(/exit 0: .*checked\.yaml.*can be served/);
     await writeFile(config, 'limits: { maxDept: 3 }\n');
-    await expect(run(checked)).rejects.toThrow(/exit 1: .*checked\.yaml is not usable:\n {2}1:\d+ limits.*maxDept/);
-    await expect(run(['--supergraph', config, '--check'])).rejects.toThrow(/exit 1: The supergraph .*is not usable/);
+    await expect(runProgram(checked)).rejects.toThrow(
+      /exit 1: .*checked\.yaml is not usable:\n {2}1:\d+ limits.*maxDept/,
+    );
+    await expect(runProgram(['--supergraph', config, '--check'])).rejects.toThrow(
+      /exit 1: The supergraph .*is not usable/,
+    );
   });
 
   test('--config-schema is a JSON schema', async () => {
-    await expect(run(['--config-schema'])).rejects.toThrow(/exit 0: \{[^]*json-schema\.org/);
+    await expect(runProgram(['--config-schema'])).rejects.toThrow(/exit 0: \{[^]*json-schema\.org/);
   });
 
   test('--help is text and 0', async () => {
-    await expect(run(['--help'])).rejects.toThrow(/exit 0: Usage:/);
+    await expect(runProgram(['--help'])).rejects.toThrow(/exit 0: Usage:/);
   });
 });

@@ -101,6 +101,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     log,
     ready: () => undefined,
     headers,
+    lameDuckMs: configuration.lameDuckMs ?? 0,
     handler: route(
       {
         graphql: router.handle,

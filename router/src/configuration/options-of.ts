@@ -4,7 +4,7 @@ import type { RouterConfiguration } from './router-configuration.ts';
 /** What a configuration says, as options of a router; who is trusted and documents have to be looked up first. */
 export function optionsOf(configuration: RouterConfiguration): Partial<RouterOptions> {
   const { introspection, headers, subgraphs, subscriptions, ...rest } = configuration;
-  const { documents: _documents, authentication: _authentication, ...same } = rest;
+  const { documents: _documents, authentication: _authentication, lameDuckMs: _lameDuckMs, ...same } = rest;
   return {
     ...same,
     ...subscriptions,

@@ -191,6 +191,7 @@ export const configurationSchema = z
       .union([z.boolean(), z.strictObject({ headers: z.array(z.string()).min(1) })])
       .describe('refuse what a foreign page could send unasked; headers: of which one is enough'),
     cors,
+    lameDuckMs: count.max(9_000).describe('for how long a stop still takes connections, not ready any more; default 0'),
     accessLog: z
       .strictObject({ sample: z.number().min(0).max(1).describe('of those that went well').exactOptional() })
       .describe('a line for each operation'),
