@@ -1,7 +1,10 @@
 import { connect, type Socket } from 'node:net';
 
-/** Called once: with null for a whole answer with status 200 and no errors in it, else with what was wrong. */
-type Done = (failure: string | null) => void;
+/**
+ * Called once: with null for a whole answer with status 200 and no errors in it, else with what was wrong. The body is good for the
+ * time of the call.
+ */
+type Done = (failure: string | null, body: Buffer) => void;
 
 interface Waiting {
   request: string;
@@ -10,6 +13,7 @@ interface Waiting {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const ERRORS = Buffer.from('"errors":[{');
+const NOTHING = Buffer.alloc(0);
 const KEPT_TEXT = 300;
 /** Node reads into it and hands it over before it reads again, whichever socket it is: one serves all. */
 const shared = Buffer.allocUnsafe(256 * 1024);
@@ -50,7 +54,7 @@ export class HttpPool {
   /** Closes all connections; what they have not answered fails. */
   reset(): void {
     this.#idle.length = 0;
-    for (const { done } of this.#waiting.splice(0)) done('it was never sent');
+    for (const { done } of this.#waiting.splice(0)) done('it was never sent', NOTHING);
     for (const connection of this.#all) connection.close();
   }
 
@@ -129,7 +133,8 @@ class Connection {
     const isRight = head.startsWith('HTTP/1.1 200 ') && !answer.includes(ERRORS);
     const done = this.#done;
     this.#done = null;
-    done?.(isRight ? null : `${head.slice(9, 12)} ${answer.toString('utf8', headEnd + 4).slice(0, KEPT_TEXT)}`);
+    const body = answer.subarray(headEnd + HEAD_END.length);
+    done?.(isRight ? null : `${head.slice(9, 12)} ${body.toString('utf8', 0, KEPT_TEXT)}`, body);
     if (/\r\nconnection: close/i.test(head)) this.close();
     else this.#owner.free();
     return true;
@@ -138,6 +143,6 @@ class Connection {
   #fail(reason: string): void {
     const done = this.#done;
     this.#done = null;
-    done?.(reason);
+    done?.(reason, NOTHING);
   }
 }

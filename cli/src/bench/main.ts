@@ -7,6 +7,11 @@ interface Bench {
 }
 
 const BENCHES: Record<string, Bench> = {
+  cache: {
+    measures:
+      'what the response cache saves, in process and on Redis: requests/s, p99, hits; and that no read is stale',
+    load: () => import('./cache.ts'),
+  },
   clone: {
     measures: 'how close clones come to their speakers: --speakers DIR (files SPEAKER-…-N.flac, ten of each)',
     load: () => import('./clone.ts'),

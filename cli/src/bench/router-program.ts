@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { freeRun } from './free-run.ts';
 import { startPinned, type PinnedProcess } from './pinned-process.ts';
+import { readMetric } from './read-metric.ts';
 import { waitForAnswer } from './wait-for-answer.ts';
 
 export interface RouterProgramOptions {
@@ -38,13 +39,6 @@ export async function startRouterProgram(options: RouterProgramOptions): Promise
   return {
     ...program,
     url: `${base}/graphql`,
-    async metric(name, label = '') {
-      const text = await (await fetch(`${base}/metrics`)).text();
-      const samples = text.matchAll(new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)$`, 'gm'));
-      return [...samples].reduce(
-        (sum, [, labels = '', value]) => sum + (labels.includes(label) ? Number(value) : 0),
-        0,
-      );
-    },
+    metric: (name, label) => readMetric(base, name, label),
   };
 }

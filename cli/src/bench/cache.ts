@@ -1,0 +1,179 @@
+import { spawnSync } from 'node:child_process';
+import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
+import { CommandError, runCommand } from '../run-command.ts';
+import { checkFreshness } from './cache/check-freshness.ts';
+import { createItemClient, type ItemClient } from './cache/item-client.ts';
+import type { CachedRouter } from './cache/start-router.ts';
+import { withItems, type Items } from './cache/with-items.ts';
+import { countOf } from './count-of.ts';
+import { requireTwoCores } from './pinned-process.ts';
+import { quantile } from './quantile.ts';
+import { seededRandom } from './seeded-random.ts';
+import { aligned } from './table.ts';
+import { zipf } from './zipf.ts';
+
+const LOAD_CORE = 1;
+const ITEMS = 10_000;
+const LANES = 32;
+/** Requests before a load is measured: then most of what it will ask for has been asked for. */
+const WARM_REQUESTS = 3 * ITEMS;
+const WARM_SECONDS = 3;
+const SHARE_OF_WRITES = 0.2;
+const LOOKUPS = 'timbre_router_response_cache_lookups_total';
+
+/** `npm run bench -- cache`: what the response cache saves, and that it never shows people less than they have written. */
+export function run(args: string[]): Promise<void> {
+  return runCommand({
+    usage: `npm run bench -- cache [--seconds S] [--reads N]
+
+${ITEMS} items of two subgraphs over PostgreSQL, asked for by 200 people with Zipf's popularity (exponent 1), ${LANES} requests at once:
+reads alone, then four reads to a write; with the response cache off, in the router's process, and on Redis where a redis-server
+is on PATH. The router has one core, all else the other. Then people write items and read each at once, on Redis from two
+routers: a read that is older than what they wrote fails the bench. A quick look: --seconds 5 --reads 5000
+
+  --seconds S   of each load, default 15
+  --reads N     after a write to check, of each kind of cache, default 100000`,
+    args,
+    options: { seconds: { type: 'string', default: '15' }, reads: { type: 'string', default: '100000' } },
+    run: async (values) => {
+      const seconds = countOf('seconds', values.seconds);
+      const reads = countOf('reads', values.reads);
+      requireTwoCores();
+      // What is started from here on inherits it.
+      spawnSync('taskset', ['-a', '-cp', String(LOAD_CORE), String(process.pid)]);
+      const redis = redisMissing === null ? await startRedis() : null;
+      if (redisMissing !== null) console.error(`Without Redis: ${redisMissing}.`);
+      try {
+        await withItems(ITEMS, (items) => measure(items, { seconds, reads, redisUrl: redis?.url ?? null }));
+      } finally {
+        await redis?.stop();
+      }
+    },
+  });
+}
+
+interface Plan {
+  seconds: number;
+  reads: number;
+  redisUrl: string | null;
+}
+
+interface Measured {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** 0 to 1. */
+  hits: number;
+  calls: number;
+}
+
+async function measure(items: Items, { seconds, reads, redisUrl }: Plan): Promise<void> {
+  const client = createItemClient(items.tokens);
+  const kinds = [
+    { name: 'off', caches: false, redisUrl: null },
+    { name: 'in process', caches: true, redisUrl: null },
+    ...(redisUrl === null ? [] : [{ name: 'on Redis', caches: true, redisUrl }]),
+  ];
+  const loads = [
+    { name: 'reads', writes: 0 },
+    { name: '4 reads to a write', writes: SHARE_OF_WRITES },
+  ];
+  const table = [['load', 'cache', 'requests/s', 'by off', 'p50 ms', 'p99 ms', 'hits', 'calls/request', 'calls saved']];
+  const off = new Map<string, Measured>();
+  const staleness: string[] = [];
+  let stale = 0;
+  for (const kind of kinds) {
+    const router = await items.startRouter(kind);
+    const started = [router];
+    try {
+      for (const load of loads) {
+        await measureLoad(items, {
+          client,
+          router,
+          ...(kind.caches ? { requests: WARM_REQUESTS } : { seconds: WARM_SECONDS }),
+          writes: load.writes,
+        });
+        const measured = await measureLoad(items, { client, router, seconds, writes: load.writes });
+        const before = off.get(load.name) ?? measured;
+        off.set(load.name, before);
+        const saved = 1 - measured.calls / before.calls;
+        table.push([
+          load.name,
+          kind.name,
+          measured.perSecond.toFixed(0),
+          `× ${(measured.perSecond / before.perSecond).toFixed(2)}`,
+          measured.p50Ms.toFixed(1),
+          measured.p99Ms.toFixed(1),
+          `${(measured.hits * 100).toFixed(1)} %`,
+          measured.calls.toFixed(3),
+          `${(saved * 100).toFixed(1)} %`,
+        ]);
+        console.error(table.at(-1)?.join('  '));
+      }
+      if (!kind.caches) continue;
+      if (kind.redisUrl !== null) started.push(await items.startRouter(kind));
+      const found = await checkFreshness({
+        client,
+        routers: started,
+        people: items.tokens.length,
+        items: ITEMS,
+        reads,
+      });
+      stale += found;
+      staleness.push(`${kind.name}, ${started.length === 1 ? 'one router' : 'two routers'}: ${found} of ${reads}`);
+      console.error(`stale reads after a write, ${staleness.at(-1)}`);
+    } finally {
+      for (const { program } of started) await program.stop();
+    }
+  }
+  console.log(`\n${aligned(table)}\n\nStale reads after a write:\n${staleness.join('\n')}`);
+  if (stale > 0) throw new CommandError(`${stale} reads were older than what their reader had written.`);
+}
+
+interface LoadOptions {
+  client: ItemClient;
+  router: CachedRouter;
+  seconds?: number;
+  requests?: number;
+  /** Their share, 0 to 1. */
+  writes: number;
+}
+
+async function measureLoad(
+  items: Items,
+  { client, router, seconds = Infinity, requests = Infinity, writes }: LoadOptions,
+): Promise<Measured> {
+  const rank = zipf(ITEMS, 1);
+  const latencies: number[] = [];
+  const lookups = async () => ({
+    all: await router.metric(LOOKUPS),
+    hits: await router.metric(LOOKUPS, 'outcome="hit"'),
+  });
+  const before = await lookups();
+  await items.takeCalls();
+  const begun = performance.now();
+  let sent = 0;
+  const lane = async (_: unknown, seed: number): Promise<void> => {
+    const random = seededRandom(seed + Math.floor(begun));
+    while (sent < requests && performance.now() - begun < seconds * 1000) {
+      sent++;
+      const who = Math.floor(random() * items.tokens.length);
+      const id = rank(random());
+      const sentAt = performance.now();
+      if (random() < writes) await client.write(router.pool, who, id);
+      else await client.read(router.pool, who, id);
+      latencies.push(performance.now() - sentAt);
+    }
+  };
+  await Promise.race([Promise.all(Array.from({ length: LANES }, lane)), router.program.failed]);
+  const elapsed = (performance.now() - begun) / 1000;
+  const calls = await items.takeCalls();
+  const after = await lookups();
+  return {
+    perSecond: latencies.length / elapsed,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    hits: after.all === before.all ? 0 : (after.hits - before.hits) / (after.all - before.all),
+    calls: calls / latencies.length,
+  };
+}
