@@ -13,10 +13,9 @@ import { aligned } from './table.ts';
 import { zipf } from './zipf.ts';
 
 const LOAD_CORE = 1;
-const ITEMS = 10_000;
 const LANES = 32;
 /** Requests before a load is measured: then most of what it will ask for has been asked for. */
-const WARM_REQUESTS = 3 * ITEMS;
+const WARM_REQUESTS_AN_ITEM = 3;
 const WARM_SECONDS = 3;
 const SHARE_OF_WRITES = 0.2;
 const LOOKUPS = 'timbre_router_response_cache_lookups_total';
@@ -24,27 +23,33 @@ const LOOKUPS = 'timbre_router_response_cache_lookups_total';
 /** `npm run bench -- cache`: what the response cache saves, and that it never shows people less than they have written. */
 export function run(args: string[]): Promise<void> {
   return runCommand({
-    usage: `npm run bench -- cache [--seconds S] [--reads N]
+    usage: `npm run bench -- cache [--seconds S] [--items N] [--reads N]
 
-${ITEMS} items of two subgraphs over PostgreSQL, asked for by 200 people with Zipf's popularity (exponent 1), ${LANES} requests at once:
+Items of two subgraphs over PostgreSQL, asked for by 200 people with Zipf's popularity (exponent 1), ${LANES} requests at once:
 reads alone, then four reads to a write; with the response cache off, in the router's process, and on Redis where a redis-server
 is on PATH. The router has one core, all else the other. Then people write items and read each at once, on Redis from two
-routers: a read that is older than what they wrote fails the bench. A quick look: --seconds 5 --reads 5000
+routers: a read that is older than what they wrote fails the bench. A quick look: --seconds 5 --items 1000 --reads 5000
 
   --seconds S   of each load, default 15
+  --items N     default 10000
   --reads N     after a write to check, of each kind of cache, default 100000`,
     args,
-    options: { seconds: { type: 'string', default: '15' }, reads: { type: 'string', default: '100000' } },
+    options: {
+      seconds: { type: 'string', default: '15' },
+      items: { type: 'string', default: '10000' },
+      reads: { type: 'string', default: '100000' },
+    },
     run: async (values) => {
       const seconds = countOf('seconds', values.seconds);
       const reads = countOf('reads', values.reads);
+      const count = countOf('items', values.items);
       requireTwoCores();
       // What is started from here on inherits it.
       spawnSync('taskset', ['-a', '-cp', String(LOAD_CORE), String(process.pid)]);
       const redis = redisMissing === null ? await startRedis() : null;
       if (redisMissing !== null) console.error(`Without Redis: ${redisMissing}.`);
       try {
-        await withItems(ITEMS, (items) => measure(items, { seconds, reads, redisUrl: redis?.url ?? null }));
+        await withItems(count, (items) => measure(items, { seconds, reads, count, redisUrl: redis?.url ?? null }));
       } finally {
         await redis?.stop();
       }
@@ -55,6 +60,8 @@ routers: a read that is older than what they wrote fails the bench. A quick look
 interface Plan {
   seconds: number;
   reads: number;
+  /** Of items. */
+  count: number;
   redisUrl: string | null;
 }
 
@@ -67,7 +74,7 @@ interface Measured {
   calls: number;
 }
 
-async function measure(items: Items, { seconds, reads, redisUrl }: Plan): Promise<void> {
+async function measure(items: Items, { seconds, reads, count, redisUrl }: Plan): Promise<void> {
   const client = createItemClient(items.tokens);
   const kinds = [
     { name: 'off', caches: false, redisUrl: null },
@@ -90,10 +97,11 @@ async function measure(items: Items, { seconds, reads, redisUrl }: Plan): Promis
         await measureLoad(items, {
           client,
           router,
-          ...(kind.caches ? { requests: WARM_REQUESTS } : { seconds: WARM_SECONDS }),
+          count,
+          ...(kind.caches ? { requests: WARM_REQUESTS_AN_ITEM * count } : { seconds: WARM_SECONDS }),
           writes: load.writes,
         });
-        const measured = await measureLoad(items, { client, router, seconds, writes: load.writes });
+        const measured = await measureLoad(items, { client, router, count, seconds, writes: load.writes });
         const before = off.get(load.name) ?? measured;
         off.set(load.name, before);
         const saved = 1 - measured.calls / before.calls;
@@ -116,7 +124,7 @@ async function measure(items: Items, { seconds, reads, redisUrl }: Plan): Promis
         client,
         routers: started,
         people: items.tokens.length,
-        items: ITEMS,
+        items: count,
         reads,
       });
       stale += found;
@@ -133,6 +141,8 @@ async function measure(items: Items, { seconds, reads, redisUrl }: Plan): Promis
 interface LoadOptions {
   client: ItemClient;
   router: CachedRouter;
+  /** Of items. */
+  count: number;
   seconds?: number;
   requests?: number;
   /** Their share, 0 to 1. */
@@ -141,9 +151,9 @@ interface LoadOptions {
 
 async function measureLoad(
   items: Items,
-  { client, router, seconds = Infinity, requests = Infinity, writes }: LoadOptions,
+  { client, router, count, seconds = Infinity, requests = Infinity, writes }: LoadOptions,
 ): Promise<Measured> {
-  const rank = zipf(ITEMS, 1);
+  const rank = zipf(count, 1);
   const latencies: number[] = [];
   const lookups = async () => ({
     all: await router.metric(LOOKUPS),

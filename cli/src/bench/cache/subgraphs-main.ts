@@ -1,7 +1,15 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { createDb } from '@timbre/db/client';
-import { buildASTSchema, execute, extendSchema, getOperationAST, parse, type DocumentNode } from 'graphql';
+import {
+  buildASTSchema,
+  execute,
+  extendSchema,
+  getOperationAST,
+  OperationTypeNode,
+  parse,
+  type DocumentNode,
+} from 'graphql';
 import { z } from 'zod';
 import { serveCommands } from '../graph/control.ts';
 import { SCHEMAS } from './graph.ts';
@@ -74,7 +82,7 @@ function serve(at: number, sdl: string, rootValue: object): void {
     documents.set(query, document);
     calls++;
     const text = JSON.stringify(await execute({ schema, document, rootValue, variableValues: variables ?? {} }));
-    const isQuery = getOperationAST(document)?.operation === 'query';
+    const isQuery = getOperationAST(document)?.operation === OperationTypeNode.QUERY;
     return { text, caching: isQuery ? 'public, max-age=300' : 'no-store' };
   };
   createServer((req, res) => {
