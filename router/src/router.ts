@@ -251,6 +251,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 
   function serve() {
     const documents = documentsOf(settings);
+    if (documents !== null) metrics.operations.know(documents.names());
     const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = settings;
     /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
     const policies: Policy[] = [];
@@ -324,6 +325,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     trust(manifest) {
       if (serving.documents === null) throw new Error('The router was made without trusted documents.');
       serving.documents.replace(manifest);
+      metrics.operations.know(serving.documents.names());
     },
     invalidate: invalidationHandler(options, cache),
     async drain() {

@@ -47,6 +47,8 @@ export interface DocumentsPolicy {
   policy: Policy;
   /** Puts another manifest in the place of the present one. @throws Error that says what is wrong with it */
   replace(manifest: string): void;
+  /** Of the trusted operations. */
+  names(): ReadonlySet<string>;
 }
 
 /** Unknown documents that have been logged, by their text. */
@@ -124,6 +126,7 @@ export function createDocumentsPolicy(options: DocumentsOptions, context: Docume
     replace(text) {
       trusted = readTrustedDocuments(text);
     },
+    names: () => trusted?.names ?? new Set(),
   };
 }
 

@@ -10,12 +10,14 @@ export interface TrustedDocuments {
   /** Whether a text is one of them, but for white space, comments and the order of its definitions. */
   has(text: string): boolean;
   readonly size: number;
+  /** Of the operations, where the manifest tells them. */
+  readonly names: ReadonlySet<string>;
 }
 
 const manifestSchema = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
   version: z.literal(1),
-  operations: z.array(z.object({ id: z.string().min(1), body: z.string().min(1) })),
+  operations: z.array(z.object({ id: z.string().min(1), body: z.string().min(1), name: z.string().optional() })),
 });
 
 /** Texts about which it has been asked; of what anybody may send. */
@@ -53,6 +55,7 @@ export function readTrustedDocuments(text: string): TrustedDocuments {
       }).trusted;
     },
     size: bodies.size,
+    names: new Set(operations.flatMap(({ name }) => name ?? [])),
   };
 }
 

@@ -65,7 +65,7 @@ test('clients that invent names make no more series than there are places', asyn
   const series = (await samples(NAMED)).filter(
     (sample) => 'metricName' in sample && sample.metricName === `${NAMED}_count`,
   );
-  expect(series.length).toBeLessThanOrEqual(501);
+  expect(series.length).toBeLessThanOrEqual(702);
   for (const label of ['operation_name', 'client']) {
     const values = new Set(series.map(({ labels }) => String(Reflect.get(labels, label))));
     expect(values.size).toBeLessThanOrEqual(202);
@@ -74,6 +74,23 @@ test('clients that invent names make no more series than there are places', asyn
   expect(await count(NAMED, { operation_name: 'Known', client: 'known' })).toBe(2);
   expect(await count(NAMED, {})).toBe(304);
   expect(await count(NAMED, { operation_name: '(other)' })).toBeGreaterThan(100);
+});
+
+test('operations of trusted documents are told apart whatever clients have invented before', async () => {
+  const manifest = 'query Trusted { __typename }';
+  registry = new Registry();
+  const documents = { automatic: null, trusted: { manifest, mode: 'off' as const } };
+  const trusting = await startTestRouter(graph, { registry, documents });
+  const askIt = (query: string, client: string) =>
+    trusting.query(query, { headers: { 'apollographql-client-name': client } });
+  for (let at = 0; at < 250; at += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, i) => askIt(`query Op${at + i} { __typename }`, `c${i}`)));
+  }
+  await askIt('query Late { __typename }', 'late');
+  await askIt(manifest, 'late');
+  await trusting.close();
+  expect(await count(NAMED, { operation_name: 'Trusted', client: '(other)' })).toBe(1);
+  expect(await count(NAMED, { operation_name: '(other)' })).toBe(51);
 });
 
 test('refusals are counted by their code, whatever brought the operation; those that are executed are not among them', async () => {

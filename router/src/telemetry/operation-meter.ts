@@ -6,6 +6,7 @@ import { codeOf } from '../error-code.ts';
 import type { OperationEnd } from '../transports/operation-end.ts';
 import type { FieldUsage } from './field-usage.ts';
 import { createBoundedNames, OTHER } from './bounded-names.ts';
+import type { BoundedNames } from './bounded-names.ts';
 
 /** Counts what became of operations. */
 export interface OperationMeter {
@@ -15,9 +16,11 @@ export interface OperationMeter {
   left(end: OperationEnd): void;
   /** Errors of an answer, or of an event of a subscription. */
   errors(errors: readonly GraphQLError[]): void;
+  /** Names of operations that are told apart whatever clients invent. */
+  know(names: Iterable<string>): void;
 }
 
-/** Clients choose the names: however many they invent, so many are told apart. */
+/** Clients choose the names: however many they invent, so many are told apart, beside those of trusted documents. */
 const MAX_OPERATIONS = 200;
 const MAX_CLIENTS = 50;
 const MAX_PAIRS = 500;
@@ -54,7 +57,8 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
     labelNames: ['code'] as const,
     registers,
   });
-  const namedFor = createNamed(named);
+  const operations = createBoundedNames(MAX_OPERATIONS);
+  const namedFor = createNamed(named, operations);
 
   const countErrors = (all: readonly GraphQLError[]) => {
     const counts = new Map<ErrorCode, number>();
@@ -82,6 +86,7 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
     },
     left: () => undefined,
     errors: countErrors,
+    know: (names) => operations.keep(names),
   };
 }
 
@@ -90,28 +95,27 @@ interface Observer {
 }
 
 /** The series of an operation's name and a client's, found without a look at labels. */
-function createNamed(histogram: Histogram<'operation_name' | 'client'>) {
-  const operations = createBoundedNames(MAX_OPERATIONS);
+function createNamed(histogram: Histogram<'operation_name' | 'client'>, operations: BoundedNames) {
   const clients = createBoundedNames(MAX_CLIENTS);
   const series = new Map<string, Map<string, Observer>>();
   let pairs = 0;
 
-  const observerOf = (operation_name: string, client: string): Observer => histogram.labels({ operation_name, client });
-  const rest = observerOf(OTHER, OTHER);
-
-  return (name: string | undefined, client: string | null): Observer => {
-    const [operation, caller] = [operations.labelOf(name), clients.labelOf(client)];
-    let ofOperation = series.get(operation);
-    const known = ofOperation?.get(caller);
+  function observerOf(operation_name: string, client: string): Observer {
+    let ofOperation = series.get(operation_name);
+    const known = ofOperation?.get(client);
     if (known !== undefined) return known;
-    if (pairs >= MAX_PAIRS) return rest;
-    pairs += 1;
+    // An operation has a series for others whatever clients invent.
+    if (client !== OTHER && pairs >= MAX_PAIRS) return observerOf(operation_name, OTHER);
+    if (client !== OTHER) pairs += 1;
     if (ofOperation === undefined) {
       ofOperation = new Map();
-      series.set(operation, ofOperation);
+      series.set(operation_name, ofOperation);
     }
-    const observer = observerOf(operation, caller);
-    ofOperation.set(caller, observer);
+    const observer = histogram.labels({ operation_name, client });
+    ofOperation.set(client, observer);
     return observer;
-  };
+  }
+
+  return (name: string | undefined, client: string | null): Observer =>
+    observerOf(operations.labelOf(name), clients.labelOf(client));
 }
