@@ -202,6 +202,7 @@ describe('websockets', () => {
     const socket = await ready(router);
     socket.say(...['1', '2', '3', '4'].map((id) => subscribe(id, QUIET)));
     expect(await socket.hear('error')).toMatchObject({ id: '4', payload: [refusalOf('operationsPerSocket', 3)] });
+    expect(await router.metric('timbre_router_refusals_total', { code: 'CONCURRENCY_LIMITED' })).toBe(1);
     socket.say({ id: '1', type: 'complete' }, subscribe('4', '{ who { userId } }'));
     expect(await socket.hear('next')).toMatchObject({ id: '4' });
     expect((await ready(router)).socket.readyState).toBe(1);

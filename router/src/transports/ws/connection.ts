@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { Principal } from '../../auth/principal.ts';
 import { onRevoked } from '../../auth/revocation.ts';
-import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import type { ClientIdentity } from '../client-identity.ts';
@@ -37,22 +36,24 @@ export interface ConnectionSocket {
 export interface ConnectionHandler {
   /** How long a client may take to send connection_init. */
   initTimeoutMs: number;
-  /** Of one connection at once. */
-  maxOperations: number;
   /** @throws ConnectionRefused */
   connect(params: Readonly<Record<string, unknown>> | null, handshake: Handshake): Promise<Client>;
   /** Counts a client that is to be acknowledged. @throws ConnectionRefused where there are too many of the same */
   join(client: Client): void;
   /** Once for every client that has joined. */
   leave(client: Client): void;
-  /**
-   * `gone` makes the signal that the client does not want the result any more.
-   *
-   * @throws OperationRefused
-   */
-  start(request: OperationRequest, client: Client, gone: () => AbortSignal): Promise<ResultStream>;
+  /** @throws OperationRefused */
+  start(request: OperationRequest, client: Client, circumstances: Circumstances): Promise<ResultStream>;
   /** Logs what should not have happened. @returns what the client is told of it */
   onFailure(error: unknown): GraphQLError;
+}
+
+/** Of an operation on a connection. */
+export interface Circumstances {
+  /** How many operations the connection has, this one included. */
+  running: number;
+  /** Makes the signal that the client does not want the result any more. */
+  gone: () => AbortSignal;
 }
 
 /** What is kept of the upgrade. Not the whole request: it would live as long as the connection. */
@@ -173,8 +174,6 @@ export class Connection {
         if (this.#client === null) this.close(CLOSE_CODES.unauthorized, 'Unauthorized');
         else if (this.#operations.has(message.id)) {
           this.close(CLOSE_CODES.subscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
-        } else if (this.#operations.size >= this.#handler.maxOperations) {
-          this.#refuse(message.id, tooMuchAtOnce('operationsPerSocket', this.#handler.maxOperations));
         } else void this.#run(message.id, message.payload, this.#client);
         return;
       case 'complete': {
@@ -211,7 +210,8 @@ export class Connection {
     const operation = new Operation();
     this.#operations.set(id, operation);
     try {
-      const results = await this.#handler.start(request, client, () => operation.signal());
+      const running = this.#operations.size;
+      const results = await this.#handler.start(request, client, { running, gone: () => operation.signal() });
       operation.results = results;
       this.#refused = 0;
       if (operation.ended) {

@@ -5,6 +5,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Callers } from '../../limits/callers.ts';
+import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
 import type { ConcurrencyOptions } from '../../limits/concurrency-limits.ts';
 import type { Engine } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
@@ -68,7 +69,6 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
   return serveSockets(
     {
       initTimeoutMs: INIT_TIMEOUT_MS,
-      maxOperations: operationsPerSocket,
       connect,
       join(client) {
         const caller = callers.of(client);
@@ -78,7 +78,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
       leave(client) {
         callers.of(client).sockets -= 1;
       },
-      async start(request, { principal, headers, address, identity: client }, gone) {
+      async start(request, { principal, headers, address, identity: client }, { running, gone }) {
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
             extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' },
@@ -94,7 +94,11 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
           client,
         };
         const started = performance.now();
-        const prepared = await engine.prepare(request, session).catch((error: unknown) => {
+        const preparing =
+          running > operationsPerSocket
+            ? Promise.reject(tooMuchAtOnce('operationsPerSocket', operationsPerSocket))
+            : engine.prepare(request, session);
+        const prepared = await preparing.catch((error: unknown) => {
           const errors = error instanceof OperationRefused ? error.errors : undefined;
           metrics.operations.ended({ session, prepared: null, started, outcome: 'refused', errors });
           throw error;
