@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { compose } from '../testing/compose.ts';
+import { startControlledSubgraph } from '../testing/controlled-subgraph.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -210,6 +212,36 @@ describe('a bucket', () => {
     expect(costIn(answer)).toMatchObject({ estimated: 4, actual: 8, budget: { available: -4 } });
     expect((await router.query('{ search { __typename } }')).status).toBe(429);
     expect((await router.query('{ __typename }')).status).toBe(200);
+  });
+
+  test('holds what an operation may cost while it runs, and has it back when the client leaves', async () => {
+    const link = '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost"])';
+    const supergraph = compose({
+      one: `extend schema ${link} type Query { slow: String @cost(weight: 10) quick: String }`,
+    });
+    const subgraph = await startControlledSubgraph({ slow: 'at last', quick: 'at once' });
+    const router = await startTestRouter(
+      { supergraph, subgraphUrl: () => subgraph.url },
+      { demand: { mode: 'enforce', budget: budget(15) } },
+    );
+    routers.push(router);
+    const remaining = async () => (await router.query('{ quick }')).headers.get('ratelimit');
+    const { held, release } = subgraph.hold('slow');
+    const leaving = new AbortController();
+    const asked = fetch(router.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ slow }' }),
+      signal: leaving.signal,
+    });
+    await held;
+    expect(await remaining()).toBe('"cost";r=5;t=1');
+    expect(codesOf(await router.query('{ slow quick }'))).toEqual(['THROTTLED']);
+    leaving.abort();
+    await expect(asked).rejects.toThrow('abort');
+    await expect.poll(remaining).toBe('"cost";r=15');
+    release();
+    await subgraph.close();
   });
 
   test('refuses nothing where costs are only measured', async () => {
