@@ -213,6 +213,20 @@ test('baggage and what is malformed stay behind; subgraphs are told the routerâ€
   expect(seen[2]?.['traceparent']).toMatch(new RegExp(`^00-${traceId}-[\\da-f]{16}-00$`));
 });
 
+test('a line of the access log names the trace, where it is recorded', async () => {
+  const lines: string[] = [];
+  const logging = await startTestRouter(graph, {
+    tracing: await tracing.tracingOf('router'),
+    accessLog: { stream: { write: (line) => void lines.push(line) } },
+  });
+  const [recorded, unsampled] = [clientTrace(), clientTrace()];
+  await logging.query('query A { __typename }', { headers: { traceparent: recorded.traceparent } });
+  await logging.query('query B { __typename }', { headers: { traceparent: unsampled.traceparent.replace(/1$/, '0') } });
+  await logging.close();
+  expect(lines.find((line) => line.includes('"operationName":"A"'))).toContain(`"trace":"${recorded.traceId}"`);
+  expect(lines.find((line) => line.includes('"operationName":"B"'))).not.toContain('"trace"');
+});
+
 test('without tracing the clientâ€™s context goes through as it is', async () => {
   const plain = await startTestRouter(graph);
   const { traceId, traceparent } = clientTrace();

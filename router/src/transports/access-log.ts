@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createPlainLogger } from '@timbre/platform/logger';
 import type { PlainLoggerOptions } from '@timbre/platform/logger';
+import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { OperationDefinitionNode } from 'graphql';
 import { codeOf } from '../error-code.ts';
 import type { ClientIdentity } from './client-identity.ts';
@@ -48,6 +49,7 @@ export function createAccessLog({ sample = 1, stream }: AccessLogOptions): Acces
       const operation = prepared?.operation;
       log.info({
         requestId,
+        trace: traceOf(prepared?.span),
         transport,
         operation: operation?.operation,
         operationName: operation?.name?.value.slice(0, MAX_NAME),
@@ -78,6 +80,11 @@ export function createAccessLog({ sample = 1, stream }: AccessLogOptions): Acces
     },
     flush,
   };
+}
+
+/** Where it can be looked at: of what is not recorded nothing is found. */
+function traceOf(span: Span | undefined): string | undefined {
+  return span?.recorded === true ? span.headers.traceparent?.split('-')[1] : undefined;
 }
 
 function codesOf(errors: NonNullable<OperationEnd['errors']>): string[] {
