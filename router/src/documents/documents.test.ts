@@ -148,6 +148,15 @@ describe('automatic persisted queries', () => {
     expect((await post(router, { query: QUERY, extensions: { persistedQuery: null } })).data).toEqual(ANSWER);
   });
 
+  test("what else is in the extensions, however large and deep, is nobody's business", async () => {
+    const router = await start(AUTOMATIC);
+    const deep: unknown = JSON.parse(`${'['.repeat(2_000)}${']'.repeat(2_000)}`);
+    const { persistedQuery } = named(sha256(QUERY));
+    const extensions = { persistedQuery: { ...persistedQuery, junk: 'x'.repeat(500_000) }, deep };
+    expect((await post(router, { query: QUERY, extensions })).data).toEqual(ANSWER);
+    expect((await post(router, { extensions: named(sha256(QUERY)) })).data).toEqual(ANSWER);
+  });
+
   test('texts that only their encoding makes equal are not taken for each other', async () => {
     const router = await start(AUTOMATIC);
     const hostile = '{ person(id: "\ud800") { name } }';
