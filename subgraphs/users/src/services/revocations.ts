@@ -10,7 +10,7 @@ const SESSION_MEMORY_MS = 90 * 24 * 3_600_000;
 /** Beyond a token's end, for clocks that differ. */
 const LEEWAY_MS = 120_000;
 /** What became visible later than its time says; the same may be told twice. */
-const OVERLAP_MS = 60_000;
+const OVERLAP_MS = 30_000;
 const MOST_AT_ONCE = 5_000;
 
 export interface EndSessionResult {
