@@ -1,3 +1,4 @@
+import { isData } from '../execution/data.ts';
 import type { Data } from '../execution/data.ts';
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
@@ -7,6 +8,7 @@ import { createEntityTypes } from './entity-types.ts';
 import type { EntityTypes } from './entity-types.ts';
 import { fetchFacts } from './fetch-facts.ts';
 import type { FetchFacts } from './fetch-facts.ts';
+import { namedEntity } from './named-entity.ts';
 import { containsTag, entityTag, partlyTag, subgraphTag, typeTag } from './tags.ts';
 import { EVERYTHING } from './timeline.ts';
 
@@ -60,6 +62,7 @@ function knownFetch(
   const { entities, subgraphs } = supergraph;
   const { kind, hash, types, containing, fields } = facts;
   const cacheTags = createCacheTags(subgraph, supergraph);
+  const namedIn = namedEntity(facts, supergraph);
 
   return {
     kind,
@@ -85,7 +88,8 @@ function knownFetch(
       }
       for (const type of [...partly, ...unknown]) tags.add(partlyTag(type));
       // What one principal changes, others see in what all of them see.
-      if (isPublic) for (const type of types) tags.add(containsTag(type));
+      const named = isPublic && isData(data) ? namedIn(data, identified, variables) : null;
+      if (isPublic) for (const type of types) if (type !== named) tags.add(containsTag(type));
       return [...tags];
     },
     changedBy(data) {

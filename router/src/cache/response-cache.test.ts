@@ -242,10 +242,22 @@ test('a mutation invalidates what it brought, for everybody, and no more of it t
   await Promise.all([one('p1'), one('p2'), list()]);
   await router.query('mutation { setCount(id: "p1", count: 5) { id } }', { token: ann });
   expect((await one('p1')).data).toMatchObject({ product: { count: 5 } });
-  // Of what everybody sees, root fields with products may have changed, entities have not.
-  expect(await callsOf(() => one('p2'))).toBe(1);
+  // Of what everybody sees, lists of products may have changed; other entities, and what is asked for by their keys, have not.
+  expect(await callsOf(() => one('p2'))).toBe(0);
   expect(await callsOf(list)).toBe(1);
   expect(await callsOf(list)).toBe(0);
+});
+
+test.each([
+  ['that is not there', 'gone', PRODUCT],
+  ['with another one in it', 'p2', 'query ($id: ID!) { product(id: $id) { id maker { best { id name } } } }'],
+  ['of which something was not asked for that tells it apart', 'p2', 'query ($id: ID!) { node(id: $id) { id } }'],
+])('an entity %s may be another after a mutation of the type', async (_what, id, query) => {
+  const ask = () => router.query(query, { variables: { id }, token: bob });
+  await ask();
+  expect(await callsOf(ask)).toBe(0);
+  await router.query('mutation { rename(id: "p1", name: "other") { id } }', { token: ann });
+  expect(await callsOf(ask)).toBeGreaterThan(0);
 });
 
 test('a mutation that does not say which entity it has changed invalidates the type', async () => {
