@@ -26,7 +26,6 @@ import type { Engine, Policy } from './engine.ts';
 import { createRedaction } from './execution/redact-errors.ts';
 import type { SubgraphErrorsOptions } from './execution/redact-errors.ts';
 import { createCallers } from './limits/callers.ts';
-import type { Callers } from './limits/callers.ts';
 import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
 import type { ConcurrencyOptions } from './limits/concurrency-limits.ts';
 import { GENEROUS_LIMITS } from './limits/operation-limits.ts';
@@ -155,6 +154,7 @@ const CHANGEABLE = [
   'rates',
   'concurrency',
   'documents',
+  'demand',
   'authorization',
   'mayIntrospect',
   'batching',
@@ -236,10 +236,17 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   });
   const cache = cacheOf(options, registry);
   const callers = createCallers();
-  const demand = demandOf(options, registry, callers);
   let settings = options;
+  let demand: Demand | null = null;
+  /** Made when it is first asked for; then it stays, so that nobody's budget is full again because a rule has changed. */
+  const demandControl = (): Demand =>
+    (demand ??= createDemand({
+      registry,
+      buckets: options.buckets ?? null,
+      keyOf: (session) => callers.of(session).key,
+    }));
   const engine = await createReloadingEngine(options.supergraph, {
-    build: (sdl) => generationOf(sdl, { options: settings, connections, metrics, cache, demand }),
+    build: (sdl) => generationOf(sdl, { options: settings, connections, metrics, cache, demandControl }),
     hot,
     log,
     metrics,
@@ -259,7 +266,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
     if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
     if (documents !== null) policies.push(documents.policy);
-    if (demand !== null) policies.push(demand.policy);
+    if (settings.demand) policies.push(demandControl().policyOf(settings.demand));
     const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
     const handle = createHttpHandler({
       engine: guarded,
@@ -404,22 +411,16 @@ function csrfHeadersOf({ csrfPrevention = false }: RouterOptions): readonly stri
   return csrfPrevention.headers.map((name) => name.toLowerCase());
 }
 
-function demandOf({ demand = null, buckets }: RouterOptions, registry: Registry, callers: Callers): Demand | null {
-  return demand === null
-    ? null
-    : createDemand(demand, { registry, buckets: buckets ?? null, keyOf: (session) => callers.of(session).key });
-}
-
 interface GenerationContext {
   options: RouterOptions;
   connections: Connections;
   metrics: RouterMetrics;
   cache: ResponseCache | null;
-  demand: Demand | null;
+  demandControl: () => Demand;
 }
 
 async function generationOf(sdl: string, context: GenerationContext): Promise<Generation> {
-  const { options, connections, metrics, cache, demand } = context;
+  const { options, connections, metrics, cache, demandControl } = context;
   const { log, planCache, authorization = {} } = options;
   const { evaluatePolicies: evaluate, policiesTtlMs: ttlMs } = authorization;
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
@@ -428,7 +429,7 @@ async function generationOf(sdl: string, context: GenerationContext): Promise<Ge
     const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
     const prepare = createPrepare(supergraph, {
       limits: limitsOf(options),
-      costing: demand?.costingOf(supergraph) ?? null,
+      costing: options.demand ? demandControl().costingOf(supergraph, options.demand) : null,
       mayIntrospect: mayIntrospectOf(options),
       authorization,
       heldPolicies: createPolicyEvaluation({ evaluate, ttlMs, log }),

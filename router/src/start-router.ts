@@ -50,6 +50,7 @@ const CHANGEABLE: readonly (keyof RouterConfiguration)[] = [
   'limits',
   'rates',
   'concurrency',
+  'demand',
   'documents',
   'authorization',
   'batching',

@@ -214,6 +214,21 @@ describe('a bucket', () => {
     expect((await router.query('{ __typename }')).status).toBe(200);
   });
 
+  test('stays as empty as it is when the rules change', async () => {
+    const router = await routerWith({ budget: budget(20) });
+    await router.query(FIVE);
+    await router.query(FIVE);
+    const demand: DemandOptions = { mode: 'enforce', budget: budget(14), maximum: { default: 5 } };
+    await router.configure({ demand });
+    expect((await router.query(FIVE)).headers.get('ratelimit')).toBe('"cost";r=5;t=1');
+    expect(codesOf(await router.query('{ people(first: 6) { id } }'))).toEqual(['COST_ESTIMATED_TOO_EXPENSIVE']);
+    await router.configure({});
+    expect((await router.query(FIVE)).headers.get('ratelimit')).toBeNull();
+    await router.configure({ demand });
+    await router.query(FIVE);
+    expect(codesOf(await router.query(FIVE))).toEqual(['THROTTLED']);
+  });
+
   test('holds what an operation may cost while it runs, and has it back when the client leaves', async () => {
     const link = '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost"])';
     const supergraph = compose({

@@ -13,14 +13,15 @@ interface PlanMeters {
 }
 
 export interface DemandMeters {
+  /** Plans that are counted apart; all other principals with a token are `other`. */
+  know(plans: readonly string[]): void;
   of(principal: Principal): PlanMeters;
   outcome(outcome: DemandOutcome): void;
 }
 
 const BUCKETS = [0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
 
-/** @param plans what is counted apart; all other principals with a token are `other` */
-export function createDemandMeters(registry: Registry, plans: readonly string[]): DemandMeters {
+export function createDemandMeters(registry: Registry): DemandMeters {
   const registers = [registry];
   const estimated = new Histogram({
     name: 'timbre_router_cost_estimated_points',
@@ -46,7 +47,7 @@ export function createDemandMeters(registry: Registry, plans: readonly string[])
     const [one, other] = [estimated.labels({ plan }), actual.labels({ plan })];
     return { estimated: (points) => one.observe(points), actual: (points) => other.observe(points) };
   };
-  const known = new Map(plans.map((plan) => [plan, metersOf(plan)]));
+  let known: ReadonlyMap<string, PlanMeters> = new Map();
   const anonymous = metersOf('anonymous');
   const others = metersOf('other');
   const counts = {
@@ -55,6 +56,9 @@ export function createDemandMeters(registry: Registry, plans: readonly string[])
     throttled: outcomes.labels({ outcome: 'throttled' }),
   };
   return {
+    know(plans) {
+      known = new Map(plans.map((plan) => [plan, metersOf(plan)]));
+    },
     of(principal) {
       if (!isAuthenticated(principal)) return anonymous;
       return principal.plan === null ? others : (known.get(principal.plan) ?? others);

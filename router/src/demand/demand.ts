@@ -11,10 +11,10 @@ import { createDemandPolicy } from './demand-policy.ts';
 import { createMemoryBudgets } from './memory-budgets.ts';
 import { createSharedBudgets } from './shared-budgets.ts';
 
-/** Demand control of one router, whatever supergraph it runs on. */
+/** Demand control of one router, whatever supergraph it runs on and whatever its rules are: budgets outlive both. */
 export interface Demand {
-  policy: Policy;
-  costingOf(supergraph: LoadedSupergraph): Costing;
+  policyOf(options: DemandOptions): Policy;
+  costingOf(supergraph: LoadedSupergraph, options: DemandOptions): Costing;
   close(): Promise<void>;
 }
 
@@ -26,13 +26,16 @@ export interface DemandContext {
   keyOf: (session: Session) => string;
 }
 
-export function createDemand(options: DemandOptions, { registry, buckets, keyOf }: DemandContext): Demand {
-  const { mode, budget, tell, bySubgraph } = options;
-  const meters = createDemandMeters(registry, plansOf(options));
+export function createDemand({ registry, buckets, keyOf }: DemandContext): Demand {
+  const meters = createDemandMeters(registry);
   const budgets = buckets === null ? createMemoryBudgets() : createSharedBudgets({ buckets });
   return {
-    policy: createDemandPolicy({ mode, budget, tell, bySubgraph, budgets, meters, keyOf }),
-    costingOf: (supergraph) => createCosting(supergraph, options, () => meters.outcome('too_expensive')),
+    policyOf(options) {
+      const { mode, budget, tell, bySubgraph } = options;
+      meters.know(plansOf(options));
+      return createDemandPolicy({ mode, budget, tell, bySubgraph, budgets, meters, keyOf });
+    },
+    costingOf: (supergraph, options) => createCosting(supergraph, options, () => meters.outcome('too_expensive')),
     close: () => budgets.close(),
   };
 }
