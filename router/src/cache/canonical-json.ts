@@ -2,15 +2,16 @@
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  let json = '{';
-  for (const [key, inner] of entriesOf(value)) {
-    if (inner === undefined) continue;
-    json += `${json === '{' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(inner)}`;
-  }
-  return `${json}}`;
+  return objectJson(value);
 }
 
-function entriesOf(value: object): [string, unknown][] {
-  const entries: [string, unknown][] = Object.entries(value);
-  return entries.length < 2 ? entries : entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
+function objectJson(value: object): string {
+  const keys = Object.keys(value);
+  if (keys.length > 1) keys.sort();
+  let json = '';
+  for (const key of keys) {
+    const inner: unknown = Reflect.get(value, key);
+    if (inner !== undefined) json += `${json === '' ? '{' : ','}${JSON.stringify(key)}:${canonicalJson(inner)}`;
+  }
+  return json === '' ? '{}' : `${json}}`;
 }

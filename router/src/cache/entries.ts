@@ -28,6 +28,8 @@ export interface EntriesOptions {
   onEvicted: () => void;
 }
 
+/** One that would take more than this part of the space is not kept: too many others would have to go. */
+const MAX_SHARE = 8;
 /** Of an entry and its place, beside its data and key. */
 const OVERHEAD_BYTES = 300;
 const TAG_BYTES = 40;
@@ -35,6 +37,7 @@ const TAG_BYTES = 40;
 export function createEntries({ maxBytes, onEvicted }: EntriesOptions): Entries {
   const entries = new LRUCache<string, Entry>({
     maxSize: maxBytes,
+    maxEntrySize: Math.floor(maxBytes / MAX_SHARE),
     dispose(_entry, _key, reason) {
       if (reason === 'evict') onEvicted();
     },

@@ -42,6 +42,8 @@ interface Lookup {
   standpoint: Standpoint;
   parts: readonly Part[];
   keys: readonly string[];
+  /** Whose answers the keys are of: what was learned meanwhile may be another thing. */
+  isPrivate: boolean;
   found: (Entry | undefined)[];
 }
 
@@ -53,19 +55,23 @@ interface Pending {
 }
 
 /** Longer keys are hashed. */
-const MAX_KEY = 150;
+const MAX_KEY = 200;
 
 export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf }: FetchCacheParts): FetchCache {
   const { invalidations } = timeline;
   const pending = new Map<string, Pending>();
 
-  function keyOf(known: KnownFetch, { rest }: Part, view: CacheView): string | null {
+  /** Null where nothing can be kept for the caller. */
+  function keysOf(known: KnownFetch, parts: readonly Part[], view: CacheView): string[] | null {
     // Until one was not for everybody, answers are looked for among those that are.
     const owner = known.isPrivate ? view.owner : '';
     if (owner === null) return null;
-    const key = `${owner}\n${view.headers}\n${rest}`;
-    const short = key.length <= MAX_KEY ? key : createHash('sha256').update(key).digest('base64url');
-    return `${known.hash}${key.length <= MAX_KEY ? '\n' : '#'}${short}`;
+    const prefix = `${known.hash}\n${owner}\n${view.headers}\n`;
+    return parts.map(({ rest }) => {
+      const key = prefix + rest;
+      if (key.length <= MAX_KEY) return key;
+      return `${known.hash}#${createHash('sha256').update(key).digest('base64url')}`;
+    });
   }
 
   function isValid(entry: Entry, { since, reign }: Standpoint, now: number): boolean {
@@ -88,7 +94,7 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     const missing = keys.flatMap((key, index) => (found[index] === undefined ? [{ key, index }] : []));
     const read = await from.get(
       missing.map(({ key }) => key),
-      known.staticTags,
+      (isPublic) => known.staticTags(isPublic),
     );
     const now = Date.now();
     for (const [at, { key, index }] of missing.entries()) {
@@ -126,11 +132,13 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     if (!keeping.isPublic) known.isPrivate = true;
     const answers = known.kind === 'root' ? [response.data] : response.data?.['_entities'];
     if (!isList(answers) || answers.length !== indexes.length) return null;
-    if (standpoint.reign !== timeline.reign) return keeping;
+    const keys = known.isPrivate === lookup.isPrivate ? lookup.keys : keysOf(known, parts, view);
+    if (keys === null || standpoint.reign !== timeline.reign) return keeping;
+    const tags = known.staticTags(keeping.isPublic);
     for (const [at, index] of indexes.entries()) {
       const part = parts[index];
-      const key = part === undefined ? null : keyOf(known, part, view);
-      if (part === undefined || key === null) return keeping;
+      const key = keys[index];
+      if (part === undefined || key === undefined) return keeping;
       const { data, bytes } = keepData(answers[at]);
       const ownTags = known.tagsOf(data, {
         representation: part.representation,
@@ -138,7 +146,7 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
         isPublic: keeping.isPublic,
       });
       const { asOf, reign } = standpoint;
-      const entry = { ...keeping, data, asOf, reign, tags: known.staticTags, ownTags, checked: -1 };
+      const entry = { ...keeping, data, asOf, reign, tags, ownTags, checked: -1 };
       entries.set(key, entry, bytes);
       shared?.set(key, entry);
     }
@@ -224,14 +232,14 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     standpoint: Standpoint | null,
   ): Promise<SubgraphResponse> {
     const parts = partsOf(known, request);
-    const keys = standpoint === null ? [] : parts.flatMap((part) => keyOf(known, part, view) ?? []);
-    if (standpoint === null || keys.length < parts.length) {
+    const keys = standpoint === null ? null : keysOf(known, parts, view);
+    if (standpoint === null || keys === null) {
       metricsOf(known.subgraph).bypassed(parts.length);
       view.note({ subgraph: known.subgraph, kind: known.kind, status: 'bypass', kept: null, tags: [] });
       return view.call(request);
     }
     const found = keys.map(() => undefined);
-    const lookup: Lookup = { known, request, view, standpoint, parts, keys, found };
+    const lookup: Lookup = { known, request, view, standpoint, parts, keys, isPrivate: known.isPrivate, found };
     return find(lookup) ? Promise.resolve(answer(lookup)) : askForMissing(lookup);
   }
 

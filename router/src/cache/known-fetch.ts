@@ -19,8 +19,8 @@ export interface KnownFetch extends Pick<FetchFacts, 'kind' | 'hash'> {
   isPrivate: boolean;
   /** Whether the last answer could be kept. */
   keeps: boolean;
-  /** The tags of all its answers. */
-  readonly staticTags: readonly string[];
+  /** The tags of all its answers that are, or are not, for everybody. */
+  staticTags(isPublic: boolean): readonly string[];
   /** The tags of an answer, or of one entity, beside these. */
   tagsOf(data: unknown, about: { representation: Data | null; variables: Data; isPublic: boolean }): string[];
   /** What is not valid any more when a mutation has brought this; null where its outcome is not known. */
@@ -63,6 +63,10 @@ function knownFetch(
   const { kind, hash, types, containing, fields } = facts;
   const cacheTags = createCacheTags(subgraph, supergraph);
   const namedIn = namedEntity(facts, supergraph);
+  const entityTypes = types.filter((type) => entities.keySets(type) !== undefined);
+  const privateTags = [EVERYTHING, subgraphTag(subgraph), ...types.map((type) => typeTag(subgraph, type))];
+  // What one principal changes, others see in what all of them see.
+  const publicTags = [...privateTags, ...types.filter((type) => !entityTypes.includes(type)).map(containsTag)];
 
   return {
     kind,
@@ -70,7 +74,7 @@ function knownFetch(
     subgraph,
     isPrivate: false,
     keeps: false,
-    staticTags: [EVERYTHING, subgraphTag(subgraph), ...types.map((type) => typeTag(subgraph, type))],
+    staticTags: (isPublic) => (isPublic ? publicTags : privateTags),
     tagsOf(data, { representation, variables, isPublic }) {
       const tags = new Set<string>(representation === null ? cacheTags.ofFields(fields, variables) : []);
       if (representation !== null) {
@@ -81,15 +85,15 @@ function knownFetch(
         for (const tag of cacheTags.ofEntity(type, representation)) tags.add(tag);
         if (keys.length < (entities.keySets(type)?.length ?? 1)) tags.add(partlyTag(type));
       }
+      if (entityTypes.length === 0) return [...tags];
       const { identified, partly, unknown } = containedEntities(containing, data, supergraph);
       for (const [tag, { type, key }] of identified) {
         tags.add(tag);
         for (const each of cacheTags.ofEntity(type, key)) tags.add(each);
       }
       for (const type of [...partly, ...unknown]) tags.add(partlyTag(type));
-      // What one principal changes, others see in what all of them see.
       const named = isPublic && isData(data) ? namedIn(data, identified, variables) : null;
-      if (isPublic) for (const type of types) if (type !== named) tags.add(containsTag(type));
+      if (isPublic) for (const type of entityTypes) if (type !== named) tags.add(containsTag(type));
       return [...tags];
     },
     changedBy(data) {

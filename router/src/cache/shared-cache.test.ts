@@ -123,6 +123,22 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     for (const key of kept) expect(`${key}${await admin.get(key)}`).not.toContain('anonymous');
   });
 
+  test('answers that were on their way when the first turned out to be private are not for everybody', async () => {
+    graph.catalog.cacheControl = 'private, max-age=60';
+    const viewer = async (router: TestRouter, token: string) =>
+      (await router.query('{ viewer { id secret } }', { token })).data?.['viewer'];
+    const { held, release } = graph.catalog.hold('viewer');
+    const both = [viewer(one, ann), viewer(one, bob)];
+    await held;
+    await until(() => graph.catalog.received.filter(({ query }) => query.includes('viewer')).length === 2);
+    release();
+    await Promise.all(both);
+    const carol = await issuer.sign({ sub: 'carol' });
+    expect(await viewer(two, carol)).toEqual({ id: 'carol', secret: 'secret of carol' });
+    expect(await viewer(await startRouter(), ann)).toEqual({ id: 'ann', secret: 'secret of ann' });
+    expect(await viewer(two, bob)).toEqual({ id: 'bob', secret: 'secret of bob' });
+  });
+
   test('a Redis that stops, and comes back empty, fails nothing and makes nothing stale', async () => {
     await ask(one, ann);
     await ask(two, ann);

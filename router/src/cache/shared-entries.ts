@@ -4,10 +4,13 @@ import type { Entry } from './entries.ts';
 import { EVERYTHING, markerOf } from './timeline.ts';
 import type { Timeline } from './timeline.ts';
 
+/** The tags of all answers to an operation that are, or are not, for everybody. */
+export type StaticTags = (isPublic: boolean) => readonly string[];
+
 /** What the processes that share a store keep for each other. */
 export interface SharedEntries {
   /** What is there and valid; undefined in the places of the others. */
-  get(keys: readonly string[], tags: readonly string[]): Promise<(Entry | undefined)[]>;
+  get(keys: readonly string[], tagsOf: StaticTags): Promise<(Entry | undefined)[]>;
   set(key: string, entry: Entry): void;
 }
 
@@ -52,12 +55,12 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
   }
 
   return {
-    async get(keys, tags) {
+    async get(keys, tagsOf) {
       const { reign } = timeline;
       const stored = await store.read(keys.map(entryKey));
       const read = keys.map((_key, index) => {
         const text = stored?.values[index];
-        return typeof text === 'string' ? readEntry(text, tags, reign) : undefined;
+        return typeof text === 'string' ? readEntry(text, tagsOf, reign) : undefined;
       });
       return read.every((entry) => entry === undefined) ? read : valid(read);
     },
@@ -72,7 +75,7 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
 const entryKey = (key: string) => `entry:${key}`;
 
 /** Whoever else writes to the store must not make this process fail. */
-function readEntry(text: string, tags: readonly string[], reign: number): Entry | undefined {
+function readEntry(text: string, tagsOf: StaticTags, reign: number): Entry | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -81,5 +84,5 @@ function readEntry(text: string, tags: readonly string[], reign: number): Entry 
   }
   const parsed = entrySchema.safeParse(value);
   if (!parsed.success || parsed.data.staleUntil <= Date.now()) return undefined;
-  return { ...parsed.data, tags, reign, checked: -1 };
+  return { ...parsed.data, tags: tagsOf(parsed.data.isPublic), reign, checked: -1 };
 }
