@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createPlainLogger } from '@timbre/platform/logger';
-import type { PlainLoggerOptions } from '@timbre/platform/logger';
+import { createLineWriter } from '@timbre/platform/logger';
+import type { LineWriterOptions } from '@timbre/platform/logger';
 import type { Span } from '@timbre/platform/telemetry/tracing';
 import type { OperationDefinitionNode } from 'graphql';
 import { codeOf } from '../error-code.ts';
@@ -8,7 +8,7 @@ import type { ClientIdentity } from './client-identity.ts';
 import type { HttpRefusal } from './http/http-refusal.ts';
 import type { OperationEnd } from './operation-end.ts';
 
-export interface AccessLogOptions extends Pick<PlainLoggerOptions, 'stream'> {
+export interface AccessLogOptions extends Pick<LineWriterOptions, 'stream'> {
   /** The share of lines that is written, from 0 to 1, of operations that went well; all others always are. Default 1. */
   sample?: number;
 }
@@ -29,7 +29,7 @@ const MAX_CODES = 5;
 const MAX_NAME = 128;
 
 export function createAccessLog({ sample = 1, stream }: AccessLogOptions): AccessLog {
-  const { log, flush } = createPlainLogger({ name: 'access', ...(stream !== undefined && { stream }) });
+  const { write, flush } = createLineWriter({ name: 'access', ...(stream !== undefined && { stream }) });
   const hashes = new WeakMap<OperationDefinitionNode, string | undefined>();
 
   /** SHA-256 of its text, which is its name as a persisted query too. */
@@ -47,7 +47,7 @@ export function createAccessLog({ sample = 1, stream }: AccessLogOptions): Acces
       if (outcome === 'ok' && sample < 1 && Math.random() >= sample) return;
       const { requestId, transport, client, principal } = session;
       const operation = prepared?.operation;
-      log.info({
+      write({
         requestId,
         trace: traceOf(prepared?.span),
         transport,
@@ -68,7 +68,7 @@ export function createAccessLog({ sample = 1, stream }: AccessLogOptions): Acces
       });
     },
     refusal({ status, code }, { requestId, client }) {
-      log.info({
+      write({
         requestId,
         transport: 'http',
         client: client.name ?? undefined,
