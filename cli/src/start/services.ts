@@ -69,7 +69,7 @@ export const SERVICES: readonly ServiceSpec[] = [
     name: 'router',
     entry: at('router/src/main.ts'),
     needs: ['objects', 'tokens'],
-    env: ['BUS_URL', 'CORS_ORIGINS', 'ROUTER_CONFIG', 'SUPERGRAPH'],
+    env: ['ACCESS_LOG_SAMPLE', 'BUS_URL', 'CORS_ORIGINS', 'LAME_DUCK_MS', 'ROUTER_CONFIG', 'SUPERGRAPH'],
     does: 'the graph, uploads and media',
   },
 ];
