@@ -131,6 +131,18 @@ describe('types', () => {
     });
   });
 
+  test('a root type that is guarded guards every field of it', async () => {
+    const supergraph = compose({
+      a: `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated"])
+        type Query @authenticated { one: Int two: Two } type Two { three: Int }`,
+    });
+    const closed = await startTestRouter({ supergraph, subgraphUrl: () => undefined }, { issuer });
+    const answer = await closed.query('{ one ...F } fragment F on Query { two { three } }');
+    expect(answer.data).toEqual({ one: null, two: null });
+    expect(answer.errors.map(({ path }) => path)).toEqual([['one'], ['two']]);
+    await closed.close();
+  });
+
   test('scopes of which there are none are no requirement', async () => {
     expect((await router.query('{ account { open } }')).data).toEqual({ account: { open: 'yes' } });
   });
