@@ -105,6 +105,34 @@ describe('a policy', () => {
   });
 });
 
+describe('a subscription', () => {
+  /** A policy that holds when it is asked about for the first and the second time: at the start, and for one event. */
+  async function changing(query: string) {
+    let calls = 0;
+    const evaluatePolicies: EvaluatePolicies = () => {
+      calls += 1;
+      return { 'read:token': calls <= 2 };
+    };
+    const strict = await startTestRouter(graph, { issuer, authorization: { policiesTtlMs: 0, evaluatePolicies } });
+    const { token } = await as('reader');
+    const all = await collect(strict.wsClient(token), { query });
+    await strict.close();
+    return all;
+  }
+
+  test('ends with an error when a policy that it needs holds no more, and shows nothing that it guards', async () => {
+    const { events, failure } = await changing('subscription { changes { name token } }');
+    expect(events).toEqual([{ data: { changes: { name: 'Ada', token: 'tok-55' } } }]);
+    expect(failure).toMatchObject([{ extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' } }]);
+  });
+
+  test('that needs no policy goes on whatever they say', async () => {
+    const { events, failure } = await changing('subscription { changes { name } }');
+    expect(events).toHaveLength(2);
+    expect(failure).toBeNull();
+  });
+});
+
 describe('an evaluation', () => {
   test.each<[string, EvaluatePolicies]>([
     [

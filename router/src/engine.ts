@@ -164,7 +164,8 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     if (primary === null || upstream === undefined) return null;
     const executionIn = (span: Span) => executionOf(prepared, { ...session, span });
     const execution = executionOf(prepared, session);
-    return { execution, executionIn, primary, schema: supergraph.schema, upstream, onLeft };
+    const { isStillAllowed } = prepared;
+    return { execution, executionIn, primary, schema: supergraph.schema, upstream, isStillAllowed, onLeft };
   }
 
   return {

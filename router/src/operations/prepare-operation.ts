@@ -1,6 +1,6 @@
 import { withinSpan } from '@timbre/platform/telemetry/current-span';
 import type { Span } from '@timbre/platform/telemetry/tracing';
-import { getVariableValues } from 'graphql';
+import { getVariableValues, OperationTypeNode } from 'graphql';
 import type { FieldNode, OperationDefinitionNode } from 'graphql';
 import { createAccesses } from '../auth/accesses.ts';
 import type { Access } from '../auth/access.ts';
@@ -67,6 +67,8 @@ export interface PreparedOperation {
   overpriced: ReadonlySet<string> | null;
   /** The key of the Access that it was prepared for. */
   access: string;
+  /** Whether the caller may still see the same of it; null where nothing changes that: without policies, or of what is over soon. */
+  isStillAllowed: (() => boolean | Promise<boolean>) | null;
   /** What is done for it belongs to this span: given to it by who traces it. */
   span?: Span | undefined;
 }
@@ -240,6 +242,10 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       estimatedBySubgraph: cost?.estimatedBySubgraph ?? null,
       overpriced: cost?.overpriced ?? null,
       access: access.key,
+      isStillAllowed:
+        operation.operation === OperationTypeNode.SUBSCRIPTION && supergraph.annotations.policies.size > 0
+          ? () => isStill(access, accesses.of(session, operation, parsed.fragments))
+          : null,
     };
   }
 
@@ -276,6 +282,10 @@ function coerce(
   });
   if (coerced !== undefined) return coerced;
   throw refusalOf('BAD_USER_INPUT', errors ?? []);
+}
+
+function isStill({ key }: Access, now: Access | Promise<Access>): boolean | Promise<boolean> {
+  return now instanceof Promise ? now.then((access) => access.key === key) : now.key === key;
 }
 
 /** Without data there is to be an error, wherever the paths go. */

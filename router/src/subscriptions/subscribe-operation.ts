@@ -39,6 +39,8 @@ export interface SubscriptionTarget {
   primary: FetchStep;
   schema: GraphQLSchema;
   upstream: SharedUpstream;
+  /** Whether the caller may still see what it might when it was prepared; null where nothing can change that. */
+  isStillAllowed: (() => boolean | Promise<boolean>) | null;
   /** Called once, when nothing of the subscription runs on it any more. */
   onLeft: () => void;
 }
@@ -193,7 +195,8 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
     if (previous !== null) detach(previous);
   }
 
-  async function complete({ leg, event, bytes }: QueuedEvent): Promise<ExecutionOutcome> {
+  /** Null where the caller may not see any more what is asked. */
+  async function complete({ leg, event, bytes }: QueuedEvent): Promise<ExecutionOutcome | null> {
     const { target } = leg;
     queuedBytes -= bytes;
     target.holds += 1;
@@ -203,6 +206,7 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
       release(target);
     }
     try {
+      if (target.isStillAllowed !== null && !(await target.isStillAllowed())) return null;
       return await completeEvent(event, target, options);
     } finally {
       release(target);
@@ -244,7 +248,11 @@ export function subscribeOperation(options: SubscribeOptions): Subscription {
     async next() {
       const event = await queue.next();
       if (event.done === true) return { value: undefined, done: true };
-      return { value: await complete(event.value), done: false };
+      const value = await complete(event.value);
+      if (value !== null) return { value, done: false };
+      fail('SUBSCRIPTION_AUTH_EXPIRED', 'What the caller may see has changed: subscribe again.');
+      await queue.next();
+      return { value: undefined, done: true };
     },
     return: async () => {
       await queue.return();

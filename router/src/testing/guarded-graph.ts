@@ -120,7 +120,6 @@ export async function startGuardedGraph(): Promise<GuardedGraph> {
       changes: {
         async *subscribe() {
           yield account;
-          await new Promise((resolve) => setImmediate(resolve));
           yield account;
         },
         resolve: (value: unknown) => value,
