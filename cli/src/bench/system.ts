@@ -7,6 +7,7 @@ import { countOf } from './count-of.ts';
 import type { Inspector } from './inspector.ts';
 import { requireTwoCores } from './pinned-process.ts';
 import { cpuSeconds } from './process-usage.ts';
+import { readMetric } from './read-metric.ts';
 import { requireFiles } from './require-files.ts';
 import { printPackageTimes, printSelfTimes } from './self-times.ts';
 import { attachInspector } from './system/attach-inspector.ts';
@@ -157,7 +158,11 @@ async function startProfiles(system: ProductionSystem): Promise<() => Promise<vo
   };
 }
 
+const LOOKUPS = 'timbre_router_response_cache_lookups_total';
+
 interface Step {
+  /** Of what was looked for in the response cache, 0 to 1. */
+  hits: number;
   result: LoadResult;
   /** Milliseconds a request by process; `all` of them, and whatever else ran on the machine as `other`. */
   cpu: Record<string, number>;
@@ -178,10 +183,17 @@ const pidsOf = ({ system, load, idlePid }: Parts): Record<string, number> => ({
 });
 
 async function measureStep(parts: Parts, step: { perSecond: number; seconds: number; seed: number }): Promise<Step> {
+  const lookups = async () => ({
+    all: await readMetric(parts.system.url, LOOKUPS),
+    hits: await readMetric(parts.system.url, LOOKUPS, 'outcome="hit"'),
+  });
+  const before = await lookups();
   const used = startUsage(pidsOf(parts));
   const result = await parts.load.run(step);
   const { cpu, seconds, machine } = used();
-  return { result, cpu: divided({ ...cpu, machine }, result.requests), busy: machine / 1000 / seconds / 2 };
+  const after = await lookups();
+  const hits = (after.hits - before.hits) / Math.max(1, after.all - before.all);
+  return { hits, result, cpu: divided({ ...cpu, machine }, result.requests), busy: machine / 1000 / seconds / 2 };
 }
 
 /** Milliseconds of CPU time a second by process. */
@@ -194,11 +206,11 @@ async function measureRest(pids: Record<string, number>): Promise<Record<string,
 
 /** @returns what tells the milliseconds of CPU time since by process, of `all` of them, and of everything on the machine */
 function startUsage(pids: Record<string, number>) {
-  const secondsOf = () => Object.entries(pids).map(([, pid]) => cpuSeconds(pid) ?? Number.NaN);
+  const secondsOf = () => [...Object.values(pids).map((pid) => cpuSeconds(pid) ?? Number.NaN), ownSeconds()];
   const [before, machineBefore, begun] = [secondsOf(), busySeconds(), performance.now()];
   return () => {
     const after = secondsOf();
-    const each = Object.keys(pids).map(
+    const each = [...Object.keys(pids), 'the supervisor'].map(
       (name, index) => [name, ((after[index] ?? Number.NaN) - (before[index] ?? Number.NaN)) * 1000] as const,
     );
     return {
@@ -212,6 +224,12 @@ function startUsage(pids: Record<string, number>) {
 const divided = (values: Record<string, number>, by: number): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value / by]));
 
+/** Of this process, which reads what the services say, without its children. */
+function ownSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** CPU time of everything on the machine that was not idle (proc(5), /proc/stat). */
 function busySeconds(): number {
   const [, user, nice, system, , , irq, softirq] = (/^cpu .*$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[0] ?? '')
@@ -223,7 +241,7 @@ function busySeconds(): number {
 const describe = ({ requests, seconds, failed, p50Ms, p99Ms, p999Ms }: LoadResult): string =>
   `${((requests / seconds) * 60).toFixed(0)} requests/min, ${failed} failed, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, p99.9 ${p999Ms.toFixed(1)} ms`;
 
-function printReport({ result, cpu }: Step, atRest: Record<string, number>, rate: number): void {
+function printReport({ hits, result, cpu }: Step, atRest: Record<string, number>, rate: number): void {
   console.log(
     `\n${aligned([
       ['operation', 'requests', 'p50 ms', 'p99 ms', 'p99.9 ms'],
@@ -243,6 +261,6 @@ function printReport({ result, cpu }: Step, atRest: Record<string, number>, rate
     ])}`,
   );
   const cores = ((cpu['all'] ?? Number.NaN) * AIM_PER_MINUTE) / 60 / 1000;
-  console.log(`\n${rate}/s: ${describe(result)}.`);
+  console.log(`\n${rate}/s: ${describe(result)}; ${(hits * 100).toFixed(1)} % found in the response cache.`);
   console.log(`${AIM_PER_MINUTE} requests a minute need ${cores.toFixed(2)} cores at this CPU time a request.`);
 }

@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 /**
- * `browsers`: CSRF prevention, CORS and the headers that browsers heed; `documents`: only what is on a list, named by its hash;
+ * `costs`: what an operation may cost; `budgets`: the same, and what a caller may spend; `browsers`: CSRF prevention, CORS and the headers that browsers heed; `documents`: only what is on a list, named by its hash;
  * `cache-missed`, `cache-hit`: nothing, or everything, is in the response cache; `traces`: of one request in a hundred.
  * `all-…`: all of them but compression.
  */
@@ -46,7 +46,20 @@ const tokens: Variant['options'] = ({ issuer: { issuer, audience, jwks }, log })
   }).authenticate,
   identityOf: createIdentitySource(createIdentitySigner(SECRET)),
 });
-const demand = (): Partial<RouterOptions> => ({ demand: { mode: 'enforce', maximum: { default: ANYTHING } } });
+const costs = (): Partial<RouterOptions> => ({ demand: { mode: 'enforce', maximum: { default: ANYTHING } } });
+const budgets = (): Partial<RouterOptions> => ({
+  demand: {
+    mode: 'enforce',
+    maximum: { default: ANYTHING },
+    budget: { default: { limit: ANYTHING, restoreRate: ANYTHING } },
+    tell: true,
+  },
+});
+const rates = (): Partial<RouterOptions> => ({
+  rates: { perPrincipal: ANYTHING, perAddress: ANYTHING, operations: { Q: ANYTHING } },
+});
+const concurrency = (): Partial<RouterOptions> => ({ concurrency: { operations: ANYTHING, subscriptions: ANYTHING } });
+const accessLog = (): Partial<RouterOptions> => ({ accessLog: {} });
 const documents: Variant['options'] = ({ manifest }) => ({
   documents: { automatic: {}, trusted: { manifest, mode: 'enforce-ids' } },
 });
@@ -74,6 +87,7 @@ const alone = (
   rest: Partial<Pick<Variant, 'against' | 'requests' | 'annotated'>> = {},
 ): Variant => ({ name, against: OFF, requests: {}, annotated: false, options, ...rest });
 
+const ALL_BUT_CACHE = [tokens, budgets, rates, concurrency, documents, browsers, accessLog, traced];
 const EVERYTHING = { requests: { byHash: true }, annotated: true } as const;
 
 const together = (...each: Variant['options'][]): Variant['options'] => {
@@ -84,17 +98,18 @@ export const VARIANTS: readonly Variant[] = [
   alone(OFF, () => ({})),
   alone('authentication', tokens),
   alone('authorization', tokens, { against: 'authentication', annotated: true }),
-  alone('demand', demand),
+  alone('costs', costs),
+  alone('budgets', budgets),
+  alone('rates', rates),
+  alone('concurrency', concurrency),
   alone('documents', documents, { requests: { byHash: true } }),
   alone('cache-missed', cache),
   alone('cache-hit', cache, { requests: { repeated: true } }),
   alone('browsers', browsers),
+  alone('access-log', accessLog),
   alone('traces', traced),
   alone('compression', () => ({ compression: true }), { requests: { compressed: true } }),
-  alone('all-but-cache', together(tokens, demand, documents, browsers, traced), EVERYTHING),
-  alone('all-missed', together(tokens, demand, documents, cache, browsers, traced), EVERYTHING),
-  alone('all-hit', together(tokens, demand, documents, cache, browsers, traced), {
-    ...EVERYTHING,
-    requests: { byHash: true, repeated: true },
-  }),
+  alone('all-but-cache', together(...ALL_BUT_CACHE), EVERYTHING),
+  alone('all-missed', together(...ALL_BUT_CACHE, cache), EVERYTHING),
+  alone('all-hit', together(...ALL_BUT_CACHE, cache), { ...EVERYTHING, requests: { byHash: true, repeated: true } }),
 ];

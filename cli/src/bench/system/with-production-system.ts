@@ -25,6 +25,7 @@ export async function withProductionSystem(
 ): Promise<void> {
   const lines: string[] = [];
   const onLine = (name: string, line: string) => {
+    if (line.includes('"name":"access"')) return;
     lines.push(`${name} ${line.slice(0, KEPT_CHARACTERS)}`);
     if (lines.length > KEPT_LINES) lines.shift();
   };
