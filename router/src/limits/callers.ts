@@ -37,7 +37,7 @@ export function createCallers(): Callers {
   function recordOf(key: string): Caller {
     let caller = records.get(key);
     if (caller === undefined) {
-      if (records.size >= sweepAt || byAddress.size >= sweepAt) sweep();
+      if (records.size >= sweepAt) sweep();
       caller = { key, operations: 0, subscriptions: 0, sockets: 0, connections: 0 };
       records.set(key, caller);
     }
@@ -54,6 +54,8 @@ export function createCallers(): Callers {
   function ofAddress(address: string | null): Caller {
     let caller = byAddress.get(address);
     if (caller === undefined) {
+      // One network of IPv6 has more addresses than there is memory for, and one record.
+      if (byAddress.size >= sweepAt) sweep();
       caller = recordOf(addressKey(address));
       byAddress.set(address, caller);
     }
