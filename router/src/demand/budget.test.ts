@@ -259,6 +259,26 @@ describe('a bucket', () => {
     await subgraph.close();
   });
 
+  test('gives back no more than was taken, where a weight takes off', async () => {
+    const link = '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost"])';
+    const supergraph = compose({
+      one: `extend schema ${link} type Query { slow: String @cost(weight: 10) quick: String @cost(weight: -20) }`,
+    });
+    const subgraph = await startControlledSubgraph({ slow: 'at last', quick: 'at once' });
+    const router = await startTestRouter(
+      { supergraph, subgraphUrl: () => subgraph.url },
+      { demand: { mode: 'enforce', tell: true, budget: budget(30) } },
+    );
+    routers.push(router);
+    expect(costIn(await router.query('{ slow }'))).toMatchObject({ actual: 10, budget: { available: 20 } });
+    expect(costIn(await router.query('{ quick }'))).toMatchObject({
+      estimated: 0,
+      actual: 0,
+      budget: { available: 20 },
+    });
+    await subgraph.close();
+  });
+
   test('refuses nothing where costs are only measured', async () => {
     const router = await routerWith({ mode: 'measure', budget: budget(4), maximum: { default: 1 } });
     expect(costIn(await router.query(FIVE))).toMatchObject({ estimated: 5, budget: { available: -1 } });

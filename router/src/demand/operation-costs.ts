@@ -3,6 +3,7 @@ import type { ObjectShape } from '../execution/response-shape.ts';
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
 import { costOfFields } from './actual-cost.ts';
 import type { ShapeCosts } from './actual-cost.ts';
+import { bounded } from './term.ts';
 import type { Variables } from './term.ts';
 
 /** Points by the name of a subgraph. */
@@ -41,8 +42,9 @@ export class ActualCost {
     this.bySubgraph = costs.fetches === null ? null : {};
   }
 
+  /** Never below zero, whatever weights are: who pays would be given more than had been taken. */
   get total(): number {
-    return this.#costs.countsFetches ? this.#ofFetches : this.#ofResponse;
+    return bounded(this.#costs.countsFetches ? this.#ofFetches : this.#ofResponse);
   }
 
   /** A part of the response is made of this. */

@@ -61,6 +61,6 @@ export function firstSize(candidates: readonly (readonly Size[])[], otherwise: n
 }
 
 /** Weights may be negative, costs not. */
-function bounded(cost: number): number {
+export function bounded(cost: number): number {
   return Math.min(Math.max(cost, 0), MAX_COST);
 }
