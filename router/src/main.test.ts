@@ -131,6 +131,12 @@ describe('on any supergraph', () => {
     });
     expect((await fetch(new URL('/usage', program.url), { method: 'POST' })).status).toBe(405);
     expect((await fetch(new URL('/nothing', program.url))).status).toBe(404);
+    for (const header of ['x-forwarded-for', 'forwarded', 'via']) {
+      for (const path of ['/metrics', '/usage']) {
+        const { status } = await fetch(new URL(path, program.url), { headers: { [header]: '203.0.113.7' } });
+        expect(status, `${path} through a proxy on this machine, by ${header}`).toBe(404);
+      }
+    }
     for (const path of ['/health', '/livez', '/metrics', '/nothing', '/graphql']) {
       const { headers } = await fetch(new URL(path, program.url));
       expect(headers.get('x-content-type-options'), path).toBe('nosniff');

@@ -118,7 +118,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
       if (pathOf(req) === GRAPHQL_PATH) router.upgrade(req, socket, head);
       else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     },
-    metricsFor: isLoopback,
+    metricsFor: isOfThisMachine,
     onDrain: () => router.drain(),
   });
   // A supergraph that is refused has been told of where it was refused.
@@ -181,7 +181,7 @@ function route(
     if (media !== null && isMediaPath(path)) return media(req, res);
     if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
     if (invalidate !== null && path === INVALIDATION_PATH) return invalidate(req, res);
-    if (path === '/usage' && isLoopback(req)) return usage(req, res);
+    if (path === '/usage' && isOfThisMachine(req)) return usage(req, res);
     throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
   };
 }
@@ -298,7 +298,11 @@ function pathOf(req: IncomingMessage): string {
   return (req.url ?? '/').split('?', 1)[0] ?? '/';
 }
 
-function isLoopback(req: IncomingMessage): boolean {
-  const address = req.socket.remoteAddress ?? '';
-  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
+/** What proxies add, of which one may stand on this machine and pass on what comes from anywhere. */
+const FORWARDING_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'] as const;
+
+function isOfThisMachine({ socket, headers }: IncomingMessage): boolean {
+  const address = socket.remoteAddress ?? '';
+  const isLoopback = address === '::1' || /^(?:::ffff:)?127\./.test(address);
+  return isLoopback && FORWARDING_HEADERS.every((name) => headers[name] === undefined);
 }
