@@ -22,6 +22,7 @@ if (redisMissing !== null) process.stderr.write(`Two routers and one Redis are n
 /** Of who comes without a token, by address; it comes back so slowly that a test does not see it. */
 const BUDGET = 200;
 const CONFIGURATION = `
+responseCache: {}
 rates: { perPrincipal: 1000, perAddress: 1000 }
 demand:
   mode: enforce
