@@ -33,7 +33,7 @@ import type { OpenDocuments } from './documents/open-documents.ts';
 import { subgraphVariable } from './env.ts';
 import type { RouterSettings, TimbreSettings } from './env.ts';
 import { createRouter } from './router.ts';
-import type { RouterOptions } from './router.ts';
+import type { RouterOptions } from './router-options.ts';
 import { textSource } from './sources/text-source.ts';
 import type { TextSource } from './sources/text-source.ts';
 import { watchSource } from './sources/watch-source.ts';

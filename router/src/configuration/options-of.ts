@@ -1,4 +1,4 @@
-import type { RouterOptions } from '../router.ts';
+import type { RouterOptions } from '../router-options.ts';
 import type { RouterConfiguration } from './router-configuration.ts';
 
 /** What a configuration says, as options of a router; who is trusted and documents have to be looked up first. */

@@ -5,7 +5,7 @@ import type { SharedServices } from '@timbre/platform/services';
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { RouterOptions } from '../router.ts';
+import type { RouterOptions } from '../router-options.ts';
 import { openSocket } from '../testing/raw-socket.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';

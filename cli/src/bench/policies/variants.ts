@@ -3,7 +3,7 @@ import type { Logger } from '@timbre/platform/logger';
 import { openTracing } from '@timbre/platform/telemetry/open-tracing';
 import { createIdentitySource } from '@timbre/router/auth/identity-source';
 import { startAuthentication, type IssuerSettings } from '@timbre/router/auth/start-authentication';
-import type { RouterOptions } from '@timbre/router/router';
+import type { RouterOptions } from '@timbre/router/router-options';
 import type { RequestKind } from './requests.ts';
 
 /** What a variant's options are made with, in the router's own process. */

@@ -1,7 +1,7 @@
 import { Supergraph } from '@apollo/federation-internals';
 import type { GraphQLSchema } from 'graphql';
 import { afterAll, beforeAll } from 'vitest';
-import type { RouterOptions } from '../../router.ts';
+import type { RouterOptions } from '../../router-options.ts';
 import { compose } from '../../testing/compose.ts';
 import { startTestRouter } from '../../testing/test-router.ts';
 import type { TestRouter } from '../../testing/test-router.ts';
