@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { compose } from '../testing/compose.ts';
 import { startControlledSubgraph } from '../testing/controlled-subgraph.ts';
+import { openSocket } from '../testing/raw-socket.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -229,7 +230,10 @@ describe('a bucket', () => {
     expect(codesOf(await router.query(FIVE))).toEqual(['THROTTLED']);
   });
 
-  test('holds what an operation may cost while it runs, and has it back when the client leaves', async () => {
+  test.each([
+    ['an operation', '{ slow }', false],
+    ['deferred parts', '{ quick ... @defer { slow } }', true],
+  ])('holds what %s may cost while it runs, and keeps it when the client leaves', async (_name, query, isDeferred) => {
     const link = '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost"])';
     const supergraph = compose({
       one: `extend schema ${link} type Query { slow: String @cost(weight: 10) quick: String }`,
@@ -242,20 +246,19 @@ describe('a bucket', () => {
     routers.push(router);
     const remaining = async () => (await router.query('{ quick }')).headers.get('ratelimit');
     const { held, release } = subgraph.hold('slow');
-    const leaving = new AbortController();
-    const asked = fetch(router.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: '{ slow }' }),
-      signal: leaving.signal,
-    });
+    const client = await openSocket(router.wsUrl);
+    client.say({ type: 'connection_init' });
+    await client.hear('connection_ack');
+    client.say({ id: '1', type: 'subscribe', payload: { query } });
     await held;
+    if (isDeferred) await client.hear('next');
     expect(await remaining()).toBe('"cost";r=5;t=1');
     expect(codesOf(await router.query('{ slow quick }'))).toEqual(['THROTTLED']);
-    leaving.abort();
-    await expect(asked).rejects.toThrow('abort');
-    await expect.poll(remaining).toBe('"cost";r=15');
+    client.say({ id: '1', type: 'complete' });
+    await expect.poll(() => router.metric('timbre_router_active_operations')).toBe(0);
+    expect(await remaining()).toBe('"cost";r=5;t=1');
     release();
+    client.socket.terminate();
     await subgraph.close();
   });
 

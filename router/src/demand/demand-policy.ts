@@ -40,8 +40,9 @@ interface Settlement {
 
 /**
  * Takes what an operation may cost from the caller's bucket before any subgraph is called, and gives back what it did not
- * cost when it has ended, well or not; where it cost more, that is taken too. A subscription pays what it may cost at its
- * start, and what each event has cost; one that its bucket cannot pay any more ends with THROTTLED.
+ * cost when it has ended, well or not; where it cost more, that is taken too. A client that leaves before gets nothing back.
+ * A subscription pays what it may cost at its start, and what each event has cost; one that its bucket cannot pay any more
+ * ends with THROTTLED.
  */
 export function createDemandPolicy(options: DemandPolicyOptions): Policy {
   const { mode, budget = null, tell = false, bySubgraph = false, budgets, keyOf, meters } = options;
@@ -94,7 +95,8 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     const estimated = prepared.estimatedCost ?? 0;
     const actual = outcome.cost?.total ?? estimated;
     meters.of(session.principal).actual(actual);
-    const available = made === null ? 0 : settle(made, actual);
+    const hasLeft = session.signal?.aborted === true;
+    const available = made === null ? 0 : settle(made, hasLeft ? withoutRefund(actual, made) : actual);
     return dressed(outcome, made, numbersOf({ estimated, actual }, prepared, outcome.cost), available);
   }
 
@@ -116,11 +118,11 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
   ): AsyncIterableIterator<IncrementalUpdate, undefined> {
     const estimated = prepared.estimatedCost ?? 0;
     let available: number | null = null;
-    const end = (): number => {
+    const end = (hasLeft = false): number => {
       if (available === null) {
         const actual = cost?.total ?? estimated;
         meters.of(session.principal).actual(actual);
-        available = made === null ? 0 : settle(made, actual);
+        available = made === null ? 0 : settle(made, hasLeft ? withoutRefund(actual, made) : actual);
       }
       return available;
     };
@@ -148,7 +150,7 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
         }
       },
       async return() {
-        end();
+        end(true);
         await parts.return?.();
         return { value: undefined, done: true };
       },
@@ -241,6 +243,14 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     execute: (prepared, session) => execute(next, prepared, session),
     subscribe: (prepared, session) => subscribe(next, prepared, session),
   });
+}
+
+/**
+ * What a client has left is paid as if it had been answered: subgraphs were asked, and many go on with what nobody waits
+ * for. Who asks and leaves at once would have their work for nothing.
+ */
+function withoutRefund(actual: number, { estimated }: Bill): number {
+  return Math.max(actual, estimated);
 }
 
 function shares(estimated: CostBySubgraph, actual: CostBySubgraph | null): Record<string, Numbers> {
