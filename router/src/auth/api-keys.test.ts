@@ -10,6 +10,7 @@ import type { TestIssuer } from '../testing/test-issuer.ts';
 import { codesOf, startTestRouter, trusted } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
 import { IDENTITY_SECRET } from '../testing/test-subgraph.ts';
+import { until } from '../testing/until.ts';
 import { startUsersStandIn } from '../testing/users-stand-in.ts';
 import type { UsersStandIn } from '../testing/users-stand-in.ts';
 import { createAuthenticator } from './authenticator.ts';
@@ -166,6 +167,52 @@ test('a stream ends with its key', async () => {
     payload: [{ extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' } }],
   });
   socket.socket.terminate();
+});
+
+describe('a websocket', () => {
+  async function connect(key: string) {
+    const socket = await openSocket(router.wsUrl);
+    socket.say({ type: 'connection_init', payload: { 'X-API-Key': key } });
+    await socket.hear('connection_ack');
+    return socket;
+  }
+  const changed = { userId: 'usr_1', plan: 'plan_pro', blocked: false, expiresAt: null };
+
+  test('goes by what its key stands for by now', async () => {
+    const { id, key } = newKey();
+    const socket = await connect(key);
+    const who = async (operation: string) => {
+      socket.say({ id: operation, type: 'subscribe', payload: { query: WHO } });
+      return socket.hear('next');
+    };
+    expect(await who('1')).toMatchObject({ payload: { data: { who: { scopes: ['a'] } } } });
+    users.keys.set(id, { ...changed, scopes: ['a', 'b'] });
+    at += 5_001;
+    expect(await who('2')).toMatchObject({ payload: { data: { who: { scopes: ['a', 'b'] } } } });
+    users.fails = true;
+    at += 31_000;
+    socket.say({ id: '3', type: 'subscribe', payload: { query: WHO } });
+    expect(await socket.hear('error')).toMatchObject({ payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+    socket.socket.terminate();
+  });
+
+  test('ends with its streams where that has become less', async () => {
+    const { id, key } = newKey({ scopes: ['a', 'b'] });
+    const socket = await connect(key);
+    socket.say({ id: '1', type: 'subscribe', payload: { query: 'subscription { changes { sequence } }' } });
+    await until(() => graph.openStreams() > 0);
+    users.keys.set(id, { ...changed, scopes: ['a', 'b'], plan: 'plan_free' });
+    at += 5_001;
+    expect((await ask({ 'x-api-key': key })).status).toBe(200);
+    expect(socket.messages.filter(({ type }) => type === 'error')).toEqual([]);
+    users.keys.set(id, { ...changed, scopes: ['b'] });
+    at += 5_001;
+    expect((await ask({ 'x-api-key': key })).status).toBe(200);
+    expect(await socket.hear('error')).toMatchObject({
+      payload: [{ extensions: { code: 'SUBSCRIPTION_AUTH_REVOKED' } }],
+    });
+    expect((await socket.closed).code).toBe(4403);
+  });
 });
 
 test('where there are no keys, none is accepted', async () => {

@@ -66,6 +66,12 @@ export class KnownCredential implements Revocable {
     return endsAt !== null && endsAt <= this.#now();
   }
 
+  /** Who it stands for: as it is known where that is fresh. @throws AppError */
+  current(requestId: string): Principal | Promise<Principal> {
+    const principal = this.#principal;
+    return principal !== null && this.freshUntil > this.#now() ? principal : this.ask(requestId);
+  }
+
   /** Who it stands for now; asked once for all who ask at the same time. @throws AppError */
   ask(requestId: string): Promise<Principal> {
     this.#asking ??= this.#ask(requestId).finally(() => {
@@ -109,18 +115,22 @@ export class KnownCredential implements Revocable {
     }
   }
 
-  #take(principal: Principal): Principal {
+  #take(answer: Principal): Principal {
     const { endsAt, freshMs } = this.#recognized;
     const now = this.#now();
-    if (this.#principal === null || JSON.stringify(this.#principal) !== JSON.stringify(principal)) {
-      this.#principal = Object.freeze(principal);
-      makeRevocable(this.#principal, this);
-    }
+    const before = this.#principal;
+    const isSame = before !== null && JSON.stringify(before) === JSON.stringify(answer);
+    const principal = isSame ? before : Object.freeze(answer);
+    this.#principal = principal;
     this.#resolvedAt = now;
     this.#isInDoubt = false;
     const end = endsAt ?? (principal.expiresAt === null ? Infinity : principal.expiresAt * 1000);
     this.freshUntil = Math.min(now + freshMs, end);
-    return this.#principal;
+    if (isSame) return principal;
+    makeRevocable(principal, this);
+    // Who holds on to what it stood for must not go on with more than it stands for now.
+    if (before !== null && isLess(principal, before)) this.#tellWatchers();
+    return principal;
   }
 
   /** Nobody can say: what was said last holds for a little while, unless it was put in doubt. */
@@ -135,10 +145,25 @@ export class KnownCredential implements Revocable {
   #revoke(): void {
     this.revoked = true;
     this.freshUntil = 0;
-    const watchers = [...(this.#watchers ?? [])];
+    this.#tellWatchers();
+  }
+
+  #tellWatchers(): void {
+    if (this.#watchers === null) return;
+    const watchers = [...this.#watchers];
     this.#watchers = null;
+    this.#onUse(this);
     for (const call of watchers) call();
   }
+}
+
+/** Whether a role or a scope is missing, or it is somebody else's. Another plan ends nothing. */
+function isLess(now: Principal, before: Principal): boolean {
+  return (
+    now.userId !== before.userId ||
+    before.roles.some((role) => !now.roles.includes(role)) ||
+    before.scopes.some((scope) => !now.scopes.includes(scope))
+  );
 }
 
 /** What a revocation names: by kind, issuer (empty where there is none) and value. */

@@ -3,6 +3,8 @@ import type { Principal } from './principal.ts';
 /** What tells of the end of what a principal came with. */
 export interface Revocable {
   readonly revoked: boolean;
+  /** Who it stands for now. @throws AppError */
+  current(requestId: string): Principal | Promise<Principal>;
   /** @returns what calls it off */
   watch(call: () => void): () => void;
 }
@@ -19,8 +21,17 @@ export function isRevoked(principal: Principal): boolean {
 }
 
 /**
- * Calls once when the token or key that the principal came with is revoked, or its user blocked; at once where that has
- * happened.
+ * Whom the token or key that the principal came with stands for by now: as fresh as if it had been sent again.
+ *
+ * @throws AppError UNAUTHENTICATED, FORBIDDEN, SERVICE_UNAVAILABLE
+ */
+export function currentOf(principal: Principal, requestId: string): Principal | Promise<Principal> {
+  return revocables.get(principal)?.current(requestId) ?? principal;
+}
+
+/**
+ * Calls once when the token or key that the principal came with is revoked, its user blocked, or a role or scope of it
+ * taken away; at once where it is revoked already.
  *
  * @returns what calls it off
  */

@@ -4,6 +4,8 @@ import { AppError } from '@timbre/platform/errors';
 import type { Logger } from '@timbre/platform/logger';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Authenticate } from '../../auth/authenticator.ts';
+import type { Principal } from '../../auth/principal.ts';
+import { currentOf } from '../../auth/revocation.ts';
 import type { Callers } from '../../limits/callers.ts';
 import { tooMuchAtOnce } from '../../limits/concurrency-limits.ts';
 import type { ConcurrencyOptions } from '../../limits/concurrency-limits.ts';
@@ -66,6 +68,17 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
     }
   }
 
+  /** A socket may be open for longer than its credential stands for the same. @throws GraphQLError */
+  function currentPrincipal(acknowledged: Principal, requestId: string): Principal | Promise<Principal> {
+    const current = currentOf(acknowledged, requestId);
+    if (!(current instanceof Promise)) return current;
+    return current.catch((error: unknown) => {
+      if (!(error instanceof AppError)) throw error;
+      metrics.authFailures.inc({ code: error.code });
+      throw new GraphQLError(error.message, { extensions: { code: error.code } });
+    });
+  }
+
   return serveSockets(
     {
       initTimeoutMs: INIT_TIMEOUT_MS,
@@ -78,7 +91,10 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
       leave(client) {
         callers.of(client).sockets -= 1;
       },
-      async start(request, { principal, headers, address, identity: client }, { running, gone }) {
+      async start(request, { principal: acknowledged, headers, address, identity: client }, { running, gone }) {
+        const requestId = randomUUID();
+        const found = currentPrincipal(acknowledged, requestId);
+        const principal = found instanceof Promise ? await found : found;
         if (principal.expiresAt !== null && principal.expiresAt * 1000 <= Date.now()) {
           throw new GraphQLError('The token has expired: connect again with a new one.', {
             extensions: { code: 'SUBSCRIPTION_AUTH_EXPIRED' },
@@ -86,7 +102,7 @@ export function createWsHandler(options: WsHandlerOptions): SocketServer {
         }
         const session = {
           principal,
-          requestId: randomUUID(),
+          requestId,
           headers,
           incremental: true,
           transport: 'ws' as const,
