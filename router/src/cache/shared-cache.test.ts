@@ -3,6 +3,7 @@ import { createRedisVersionedStore } from '@timbre/platform/cache/redis-versione
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RouterOptions } from '../router-options.ts';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -48,9 +49,9 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     await redis.stop();
   });
 
-  async function startRouter(): Promise<TestRouter> {
+  async function startRouter(options: Partial<RouterOptions> = {}): Promise<TestRouter> {
     const store = createRedisVersionedStore({ url: redis.url, log });
-    const router = await startTestRouter(graph, { issuer, responseCache: { store } });
+    const router = await startTestRouter(graph, { issuer, responseCache: { store }, ...options });
     open.push(router, store);
     await isShared(router);
     return router;
@@ -77,6 +78,16 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(await two.metric('timbre_router_response_cache_shared_hits_total', { subgraph: 'stock' })).toBe(1);
     expect(await ask(two, bob)).toEqual(first);
     expect(await two.metric('timbre_router_response_cache_shared_hits_total', { subgraph: 'stock' })).toBe(1);
+  });
+
+  test('what answers depend on of headers stands nowhere in what is kept', async () => {
+    const router = await startRouter({ propagateHeaders: ['x-secret'] });
+    const headers = { 'x-secret': 'swordfish' };
+    await router.query('{ echo(text: "mine") }', { headers });
+    await until(async () => (await admin.keys('*entry:*#*')).length > 0);
+    expect((await admin.keys('*')).join('\n')).not.toContain('swordfish');
+    expect((await router.query('{ echo(text: "mine") }', { headers })).data).toEqual({ echo: 'mine' });
+    expect(graph.catalog.received.filter(({ query }) => query.includes('mine'))).toHaveLength(1);
   });
 
   test("on no router is anything older than a mutation of its reader's", async () => {
