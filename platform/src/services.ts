@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Bus } from './bus/bus.ts';
 import { createPostgresBus } from './bus/postgres-bus.ts';
+import { boundWrites } from './cache/bound-writes.ts';
 import type { Cache } from './cache/cache.ts';
 import type { VersionedStore } from './cache/versioned-store.ts';
 import { createMemoryCache } from './cache/memory-cache.ts';
@@ -29,6 +30,8 @@ export interface Services {
 
 const REDIS_PATIENCE_MS = 3_000;
 const REDIS_ANSWER_MS = 1_000;
+/** Documents and plans: whoever sends ever new ones must not fill a Redis that also has limits, budgets and invalidations. */
+const SHARED_CHARACTERS_PER_DAY = 64_000_000;
 
 export type ServicesEnv = Pick<
   ServiceEnv,
@@ -106,7 +109,7 @@ export async function openShared(url: string, log: Logger): Promise<SharedServic
   const { createRelaxedLimiter } = await import('./limiter/create-relaxed-limiter.ts');
   const { createRedisBuckets } = await import('./limiter/redis-buckets.ts');
   return {
-    cache: await openRedisCache(redis, log),
+    cache: boundWrites(await openRedisCache(redis, log), { charactersPerDay: SHARED_CHARACTERS_PER_DAY, log }),
     relaxedLimiter: (options) => createRelaxedLimiter(options, redis),
     buckets: createRedisBuckets(redis),
     close: async () => redis.disconnect(),
