@@ -102,6 +102,16 @@ describe('a new key', () => {
     expect(await codes({ expiresAt: later(30_000), monthlyCreditLimit: 10 })).toEqual([]);
   });
 
+  it('is not made by a key that was revoked and is remembered by a router', async () => {
+    const parent = await create({ scopes: ['keys:manage'] });
+    const who = { ...owner, credential: tokenCredential({ kind: 'key', id: parent.apiKey.id }) };
+    expect((await create({}, who)).errors).toEqual([]);
+    await server.ask(owner, REVOKE, { id: parent.apiKey.id });
+    expect(await create({}, who)).toBe(null);
+    const rows = await server.database.db.select().from(apiKeys).where(eq(apiKeys.userId, owner.userId));
+    expect(rows).toHaveLength(2);
+  });
+
   it('is refused when there are enough, however many are asked for at once', async () => {
     const all = await Promise.all(Array.from({ length: MAX_KEYS + 5 }, () => create({})));
     expect(all.filter(({ apiKey }) => apiKey !== null)).toHaveLength(MAX_KEYS);

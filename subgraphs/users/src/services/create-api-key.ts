@@ -1,6 +1,7 @@
-import type { Db } from '@timbre/db/client';
+import type { Db, Tx } from '@timbre/db/client';
 import type { ApiKeys } from '@timbre/platform/api-key';
 import { checkText, type TextRule } from '@timbre/platform/check-text';
+import { AppError } from '@timbre/platform/errors';
 import type { Credential } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
 import { countKeysToAdd, findKeys, insertKey } from '../repos/api-keys.ts';
@@ -61,8 +62,7 @@ export async function createApiKey(
       const message = `There are ${count} keys that work, and there may be ${MAX_KEYS}: revoke one first.`;
       return { apiKey: null, secret: null, errors: [{ message, code: 'TOO_MANY_KEYS', path: ['input'] }] };
     }
-    const { credential } = creator;
-    const [parent = null] = credential?.kind === 'key' ? await findKeys(tx, creator.userId, [credential.id]) : [];
+    const parent = await creatingKey(tx, creator);
     const excess = parent === null ? [] : checkAgainst(parent, { expiresAt, monthlyCreditLimit });
     if (excess.length > 0) return { apiKey: null, secret: null, errors: excess };
     const id = newId('key');
@@ -70,6 +70,21 @@ export async function createApiKey(
     const row = { id, userId: creator.userId, name, secretHash: keys.hashOf(secret), scopes, expiresAt };
     return { apiKey: await insertKey(tx, { ...row, monthlyCreditLimit }), secret: key, errors: [] };
   });
+}
+
+/**
+ * The key that makes a key; null for a person. Routers remember a key for a moment after it was revoked: long enough for
+ * whoever has stolen it to make another.
+ *
+ * @throws AppError UNAUTHENTICATED
+ */
+async function creatingKey(tx: Tx, { userId, credential }: KeyCreator): Promise<ApiKeyRow | null> {
+  if (credential?.kind !== 'key') return null;
+  const [key = null] = await findKeys(tx, userId, [credential.id]);
+  if (key === null || key.revokedAt !== null) {
+    throw new AppError('UNAUTHENTICATED', 'The API key is unknown, revoked or expired.');
+  }
+  return key;
 }
 
 function checkScopes(scopes: readonly string[], held: readonly string[]): Refusal[] {
