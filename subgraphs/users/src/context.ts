@@ -3,6 +3,7 @@ import type { ApiKeys } from '@timbre/platform/api-key';
 import type { Bus } from '@timbre/platform/bus/bus';
 import { channels } from '@timbre/platform/bus/hints';
 import { AppError } from '@timbre/platform/errors';
+import type { Identity } from '@timbre/platform/identity';
 import type { RequestContext } from '@timbre/platform/subgraph-server';
 import { requireViewer } from '@timbre/platform/viewer';
 import { createLoaders, type Loaders } from './loaders.ts';
@@ -68,7 +69,16 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
       },
       revokeApiKey: async (id) => told(await revokeApiKey(db, requireViewer(identity), id)),
       endSession: async (everywhere) => told(await endSession(db, await viewer(), identity.credential, everywhere)),
-      blockUser: async (id, blocked) => told(await blockUser(db, id, blocked)),
+      async blockUser(id, blocked) {
+        requireStaff(identity);
+        return told(await blockUser(db, id, blocked));
+      },
     };
   };
+}
+
+/** What reaches over another's row is not left to the router alone. */
+function requireStaff({ scopes }: Identity): void {
+  if (scopes.includes('admin:users') || scopes.includes('admin:*')) return;
+  throw new AppError('FORBIDDEN', 'This needs the scope admin:users.');
 }

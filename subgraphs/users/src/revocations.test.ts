@@ -144,6 +144,16 @@ describe('a block', () => {
     expect(await blocked()).toBe(false);
   });
 
+  it("is the staff's affair, whatever the router lets through", async () => {
+    const answer = await server.ask({ userId: newId('usr'), scopes: ['profile:write'] }, BLOCK, {
+      id: userId,
+      on: true,
+    });
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+    const principal = await server.askAsRouter(PRINCIPAL_PATH, { iss: TEST_ISSUER, sub: subject });
+    expect(principalSchema.parse(principal).blocked).toBe(false);
+  });
+
   it('of nobody is an error', async () => {
     const { data } = await server.ask(staff, BLOCK, { id: newId('usr'), on: true });
     expect(data?.['blockUser']).toEqual({ blockedAt: null, errors: [{ code: 'USER_NOT_FOUND' }] });

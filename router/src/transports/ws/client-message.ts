@@ -1,6 +1,10 @@
 import { isRecord } from '../../demand/list-size.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 
+/** It is kept as long as its operation runs. */
+const MAX_ID_LENGTH = 256;
+const ID_NEEDED = `An operation needs an id of 1 to ${MAX_ID_LENGTH} characters`;
+
 /** What a client may send (github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, "Message types"). */
 export type ClientMessage =
   | { type: 'connection_init' | 'ping' | 'pong'; payload: Readonly<Record<string, unknown>> | null }
@@ -25,9 +29,9 @@ export function parseClientMessage(text: string): ClientMessage | string {
         ? { type, payload: payload ?? null }
         : `The payload of ${type} is not an object`;
     case 'complete':
-      return isId(id) ? { type, id } : 'complete needs an id';
+      return isId(id) ? { type, id } : ID_NEEDED;
     case 'subscribe':
-      if (!isId(id)) return 'subscribe needs an id';
+      if (!isId(id)) return ID_NEEDED;
       return isRecord(payload) ? parseSubscribe(id, payload) : 'The payload of subscribe is not an object';
     default:
       return 'The type of the message is not known';
@@ -51,7 +55,7 @@ function parseSubscribe(id: string, payload: Readonly<Record<string, unknown>>):
 }
 
 function isId(id: unknown): id is string {
-  return typeof id === 'string' && id !== '';
+  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH;
 }
 
 function isRecordOrNothing(value: unknown): value is Readonly<Record<string, unknown>> | null | undefined {

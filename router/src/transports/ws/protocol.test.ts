@@ -189,6 +189,7 @@ describe('what is no message of the protocol closes with 4400, in every state:',
     ['a complete without id', { type: 'complete' }],
     ['a complete with an empty id', { type: 'complete', id: '' }],
     ['a complete with a number as id', { type: 'complete', id: 1 }],
+    ['a complete with an id that is too long', { type: 'complete', id: 'x'.repeat(257) }],
   ];
 
   test.each(invalid)('%s', async (_name, message) => {
