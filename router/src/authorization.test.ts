@@ -82,6 +82,17 @@ describe('fields', () => {
     expect(pathsOf(answer)).toEqual(['person.email']);
   });
 
+  test('what remains of an object may hold for nothing: it is there all the same', async () => {
+    const query =
+      'query ($no: Boolean!) { person(id: "p1") @skip(if: $no) { email ... on Node { ... on Document { id } } } }';
+    const options = { token: await withScope('documents:read'), variables: { no: false } };
+    const answer = await router.query(query, options);
+    expect(answer.data).toEqual({ person: { email: null } });
+    expect(codesOf(answer)).toEqual([DENIED]);
+    const { data, errors } = await router.query(query.replace('email ', ''), options);
+    expect({ data, errors }).toEqual({ data: { person: {} }, errors: [] });
+  });
+
   test('a key that was fetched for the router itself does not show', async () => {
     const answer = await router.query('{ card { number limit } }');
     expect(answer.data).toEqual({ card: { number: null, limit: 1000 } });

@@ -120,22 +120,29 @@ export function planningDocument(
   const generated = new Map<string, FragmentDefinitionNode>();
   const mayAllBeOut = new Map<string, boolean>();
 
-  const mayBeOut = (selection: SelectionNode): boolean => {
+  const mayBeOut = (selection: SelectionNode, isNarrowed: boolean): boolean => {
     if (selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include')) return true;
     if (selection.kind === Kind.FIELD) return false;
-    if (selection.kind === Kind.INLINE_FRAGMENT) return selection.selectionSet.selections.every(mayBeOut);
+    // Below a fragment on an interface, one on another type may hold for nothing.
+    const narrows = selection.kind === Kind.FRAGMENT_SPREAD || selection.typeCondition !== undefined;
+    if (isNarrowed && narrows) return true;
+    if (selection.kind === Kind.INLINE_FRAGMENT) return allMayBeOut(selection.selectionSet, isNarrowed || narrows);
     const name = selection.name.value;
     let known = mayAllBeOut.get(name);
     if (known === undefined) {
-      known = (generated.get(name) ?? fragments.get(name))?.selectionSet.selections.every(mayBeOut) ?? false;
+      const definition = generated.get(name) ?? fragments.get(name);
+      known = definition !== undefined && allMayBeOut(definition.selectionSet, true);
       mayAllBeOut.set(name, known);
     }
     return known;
   };
 
+  const allMayBeOut = ({ selections }: SelectionSetNode, isNarrowed: boolean): boolean =>
+    selections.every((each) => mayBeOut(each, isNarrowed));
+
   /** The planner fetches no object of which everything is left out; with its type there is always something. */
   const anchored = (set: SelectionSetNode): SelectionSetNode =>
-    set.selections.every(mayBeOut) ? { ...set, selections: [...set.selections, TYPENAME] } : set;
+    allMayBeOut(set, false) ? { ...set, selections: [...set.selections, TYPENAME] } : set;
 
   const fragment = (
     selection: FragmentSpreadNode | InlineFragmentNode,
