@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
 
 // `npm start`, `npm run token` and `npm run grant` as a person types them, each a process.
 
@@ -86,6 +87,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Beside the data stands what it has cost. */
+const dataSchema = z.object({ data: z.unknown().optional() });
+
 async function me(url: string): Promise<unknown> {
   const { stdout } = await run('token', ['--email', 'ada@example.com']);
   const response = await fetch(`${url}/graphql`, {
@@ -93,7 +97,7 @@ async function me(url: string): Promise<unknown> {
     headers: { 'content-type': 'application/json', authorization: `Bearer ${stdout.trim()}` },
     body: JSON.stringify({ query: '{ me { email plan { tier } quota { limit } } }' }),
   }).catch(() => null);
-  return response === null ? null : response.json();
+  return response === null ? null : dataSchema.parse(await response.json());
 }
 
 const asksUntil = async (url: string, expected: unknown) => {
