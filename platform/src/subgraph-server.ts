@@ -23,7 +23,7 @@ export interface Route {
   handle: (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
 }
 
-export interface SubgraphOptions<Context extends object> {
+export interface SubgraphOptions<Context extends RequestContext> {
   name: string;
   /** The SDL's text. */
   typeDefs: string;
@@ -48,7 +48,9 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const GRAPHQL_PATH = '/graphql';
 
 /** A subgraph: GraphQL over HTTP and graphql-transport-ws at `/graphql`, health, metrics and drain. */
-export async function startSubgraph<Context extends object>(options: SubgraphOptions<Context>): Promise<HttpServer> {
+export async function startSubgraph<Context extends RequestContext>(
+  options: SubgraphOptions<Context>,
+): Promise<HttpServer> {
   const { createContext, verifyIdentity, log, routes = [], maxBodyBytes = MAX_BODY_BYTES } = options;
   const schema = buildSchema(options.typeDefs, options.resolvers);
   const endpoint = { schema, createContext, verifyIdentity, log, tracing: options.tracing ?? null };

@@ -4,6 +4,7 @@ import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER } from '.
 import { createLogger } from '../logger.ts';
 import { createMetrics } from '../metrics.ts';
 import { startSubgraph } from '../subgraph-server.ts';
+import type { RequestContext } from '../subgraph-server.ts';
 
 const secret = 'the identity secret of this test, long enough';
 const identity = createIdentitySigner(secret)({
@@ -35,6 +36,7 @@ const typeDefs = /* GraphQL */ `
     mine: Boolean @cacheControl(scope: PRIVATE)
     live: Int @cacheControl(maxAge: 0)
     fails: Int
+    changesIn(seconds: Float!): Int
   }
   type Author {
     name: String
@@ -78,6 +80,10 @@ const book = {
   part: { number: 1 },
   fails: () => {
     throw new Error('no');
+  },
+  changesIn({ seconds }: { seconds: number }, { caching }: RequestContext) {
+    caching.restrict(seconds);
+    return 1;
   },
 };
 
@@ -129,6 +135,16 @@ test.each([
   expect(await headerOf(query, variables)).toBe(header);
 });
 
+test('what an answer contains can only make its time shorter, and only its own', async () => {
+  expect(await headerOf('{ book { changesIn(seconds: 20.5) } }')).toBe('max-age=20, public');
+  expect(await headerOf('{ a: book { changesIn(seconds: 40) } b: book { changesIn(seconds: 30) } }')).toBe(
+    'max-age=30, public',
+  );
+  const query = 'query ($s: Float!) { shelf { changesIn(seconds: $s) } }';
+  expect(await headerOf(query, { s: 3 })).toBe('max-age=3, private');
+  expect(await headerOf(query, { s: 300 })).toBe('max-age=10, private');
+});
+
 test.each([
   '{ count }',
   '{ unmarked { id } }',
@@ -140,6 +156,8 @@ test.each([
   '{ hinted count }',
   'mutation { change { title } }',
   'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Unmarked { id } } }',
+  '{ book { changesIn(seconds: 0.9) } }',
+  '{ a: book { changesIn(seconds: 20) } b: book { changesIn(seconds: 0) } }',
   '{ nothing }',
   '{ __typename }',
 ])('%s may not', async (query) => {

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import type { ApolloServerPlugin } from '@apollo/server';
 import {
   getNamedType,
   isAbstractType,
@@ -16,6 +16,7 @@ import type {
   GraphQLSchema,
   SelectionSetNode,
 } from 'graphql';
+import type { RequestContext } from './request-context.ts';
 
 /** What `@cacheControl` says; absent where it does not. */
 interface Hint {
@@ -34,31 +35,30 @@ interface Policy {
  * Says in `Cache-Control` how long an answer may be kept, by the `@cacheControl` of what is selected, with Apollo
  * Server's defaults: root fields and fields of object types may not be unless they are marked, others as long as what
  * they are part of. Apollo's own plugin looks at each field that is resolved, which takes longer than most resolvers do;
- * here it is decided once per document, as if everything selected were there. Answers with errors bear nothing.
+ * here it is decided once per document, as if everything selected were there; what an answer turns out to contain can
+ * only restrict it (`caching` of the context). Answers with errors bear nothing.
  */
-export function createCacheHints<Context extends BaseContext>(schema: GraphQLSchema): ApolloServerPlugin<Context> {
-  const policies = new WeakMap<DocumentNode, string | null>();
+export function createCacheHints<Context extends RequestContext>(schema: GraphQLSchema): ApolloServerPlugin<Context> {
+  const policies = new WeakMap<DocumentNode, Policy | null>();
 
-  function headerFor(document: DocumentNode): string | null {
-    let header = policies.get(document);
-    if (header === undefined) {
-      const policy = policyOf(document, schema);
-      header =
-        policy === null || policy.maxAge === 0
-          ? null
-          : `max-age=${policy.maxAge}, ${policy.isPrivate ? 'private' : 'public'}`;
-      policies.set(document, header);
+  function headerFor(document: DocumentNode, limit: number): string | null {
+    let policy = policies.get(document);
+    if (policy === undefined) {
+      policy = policyOf(document, schema);
+      policies.set(document, policy);
     }
-    return header;
+    if (policy === null) return null;
+    const maxAge = Math.floor(Math.min(policy.maxAge, limit));
+    return maxAge > 0 ? `max-age=${maxAge}, ${policy.isPrivate ? 'private' : 'public'}` : null;
   }
 
   return {
     async requestDidStart() {
       return {
-        async willSendResponse({ document, response, operation }) {
+        async willSendResponse({ document, response, operation, contextValue }) {
           if (document === undefined || operation?.operation !== OperationTypeNode.QUERY) return;
           if (response.body.kind !== 'single' || response.body.singleResult.errors !== undefined) return;
-          const header = headerFor(document);
+          const header = headerFor(document, contextValue.caching.seconds);
           if (header !== null) response.http.headers.set('cache-control', header);
         },
       };

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApolloServer, HeaderMap } from '@apollo/server';
-import type { BaseContext } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -20,10 +19,11 @@ import { withinSpan } from '../telemetry/current-span.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
 import { operationAttributes } from './operation-span.ts';
 import { createCacheHints } from './cache-hints.ts';
+import { CachingLimit } from './caching-limit.ts';
 import { requestScope } from './request-context.ts';
 import type { RequestContext } from './request-context.ts';
 
-export interface HttpEndpointOptions<Context extends BaseContext> {
+export interface HttpEndpointOptions<Context extends RequestContext> {
   schema: GraphQLSchema;
   createContext: (base: RequestContext) => Context;
   verifyIdentity: IdentityVerifier;
@@ -38,7 +38,7 @@ export interface HttpEndpoint {
 }
 
 /** GraphQL over HTTP for the router: a POST of JSON with a signed identity. */
-export async function createHttpEndpoint<Context extends BaseContext>(
+export async function createHttpEndpoint<Context extends RequestContext>(
   options: HttpEndpointOptions<Context>,
 ): Promise<HttpEndpoint> {
   const { log, tracing } = options;
@@ -88,7 +88,8 @@ export async function createHttpEndpoint<Context extends BaseContext>(
         const signal = abortedWith(res);
         const response = await apollo.executeHTTPGraphQLRequest({
           httpGraphQLRequest: { method: req.method, headers: headersOf(req), search: '', body },
-          context: async () => options.createContext({ identity, requestId, log: requestLog, signal }),
+          context: async () =>
+            options.createContext({ identity, requestId, log: requestLog, signal, caching: new CachingLimit() }),
         });
         for (const [name, value] of response.headers) res.setHeader(name, value);
         res.statusCode = response.status ?? 200;

@@ -13,6 +13,7 @@ import type { Logger } from '../logger.ts';
 import { requestIdFrom } from '../request-id.ts';
 import { withinSpan } from '../telemetry/current-span.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
+import { CachingLimit } from './caching-limit.ts';
 import { operationAttributes } from './operation-span.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -65,7 +66,8 @@ export function createWsEndpoint<Context extends object>(options: WsEndpointOpti
           const errors = validate(schema, document);
           if (errors.length > 0) return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
           const controller = new AbortController();
-          const newContext = () => options.createContext({ identity, ...scope, signal: controller.signal });
+          const newContext = () =>
+            options.createContext({ identity, ...scope, signal: controller.signal, caching: new CachingLimit() });
           const args: ExecutionArgs = {
             schema,
             document,
