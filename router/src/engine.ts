@@ -36,6 +36,8 @@ export interface Session {
   client: ClientIdentity;
   /** What is done for it belongs to this span, rather than to its operation's. */
   span?: Span | undefined;
+  /** Called before a document that is not known yet is looked at, or planned. @throws OperationRefused */
+  payForNew?: (() => void | Promise<void>) | undefined;
 }
 
 /** What the transports run operations on. */

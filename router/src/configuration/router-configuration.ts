@@ -78,6 +78,9 @@ const demand = z.strictObject({
   )
     .describe('what operations are paid from, a bucket for each user or address')
     .exactOptional(),
+  planning: count
+    .describe('points that a document costs on top that is new to the router, taken before it is looked at')
+    .exactOptional(),
   tell: z.boolean().describe('clients are told in extensions.cost').exactOptional(),
   bySubgraph: z.boolean().describe('with what of it is whose').exactOptional(),
   estimate: z

@@ -20,6 +20,8 @@ export interface Taken {
 export interface Budgets {
   /** Takes points all at once, or none. No points are granted always. */
   take(key: string, allowance: Allowance, points: number): Taken | Promise<Taken>;
+  /** What is there, as far as this process knows without asking; the whole bucket where it knows nothing. */
+  known(key: string, allowance: Allowance): number;
   close(): Promise<void>;
 }
 

@@ -33,6 +33,11 @@ export interface DemandOptions {
   maximum?: ByPlan<number> | undefined;
   /** The bucket of points that operations are paid from; absent: none. */
   budget?: ByPlan<Allowance> | undefined;
+  /**
+   * What a document costs on top that this router does not know, or has not planned for such rights: taken before it is
+   * looked at; at most a whole bucket, default nothing.
+   */
+  planning?: number | undefined;
   /** Whether clients are told in `extensions.cost`; default false. */
   tell?: boolean | undefined;
   /**

@@ -9,10 +9,13 @@ import { forPrincipal } from './demand-options.ts';
 import type { DemandOptions } from './demand-options.ts';
 import type { DemandMeters } from './demand-metrics.ts';
 import type { ActualCost, CostBySubgraph } from './operation-costs.ts';
-import type { PreparedOperation } from '../operations/prepare-operation.ts';
+import type { OperationRequest, PreparedOperation } from '../operations/prepare-operation.ts';
 import { throttled, throttledMessage } from './throttled.ts';
 
-export interface DemandPolicyOptions extends Pick<DemandOptions, 'mode' | 'budget' | 'tell' | 'bySubgraph'> {
+export interface DemandPolicyOptions extends Pick<
+  DemandOptions,
+  'mode' | 'budget' | 'planning' | 'tell' | 'bySubgraph'
+> {
   budgets: Budgets;
   /** Whose bucket it is: the user's, whatever token or key they come with, or the address's. */
   keyOf: (session: Session) => string;
@@ -43,10 +46,46 @@ interface Settlement {
  * cost when it has ended, well or not; where it cost more, that is taken too. A client that leaves before gets nothing back.
  * A subscription pays what it may cost at its start, and what each event has cost; one that its bucket cannot pay any more
  * ends with THROTTLED.
+ *
+ * Who has nothing left is refused before anything is done for them, and what is new to this router is paid for before it
+ * is parsed, validated and planned: that takes longer than most operations.
  */
 export function createDemandPolicy(options: DemandPolicyOptions): Policy {
-  const { mode, budget = null, tell = false, bySubgraph = false, budgets, keyOf, meters } = options;
+  const { mode, budget = null, planning = 0, tell = false, bySubgraph = false, budgets, keyOf, meters } = options;
   const enforces = mode === 'enforce';
+
+  /** @throws OperationRefused. Where costs are only measured, what it would refuse is counted when it is to be paid. */
+  function checkNotEmpty(key: string, allowance: Allowance): void {
+    const available = enforces ? budgets.known(key, allowance) : 1;
+    if (available >= 1) return;
+    meters.outcome('throttled');
+    throw throttled(1, available, allowance, tell);
+  }
+
+  /** @throws OperationRefused */
+  function payForNew(key: string, allowance: Allowance): void | Promise<void> {
+    const points = Math.min(planning, allowance.limit);
+    const paidBy = (taken: Taken): void => {
+      if (taken.granted) return;
+      if (!enforces) {
+        taken.source.give(key, allowance, -points);
+        return;
+      }
+      meters.outcome('throttled');
+      throw throttled(points, taken.available, allowance, tell);
+    };
+    const taken = budgets.take(key, allowance, points);
+    return taken instanceof Promise ? taken.then(paidBy) : paidBy(taken);
+  }
+
+  function prepare(next: Engine, request: OperationRequest, session: Session): Promise<PreparedOperation> {
+    if (budget === null) return next.prepare(request, session);
+    const key = keyOf(session);
+    const allowance = forPrincipal(budget, session.principal);
+    checkNotEmpty(key, allowance);
+    if (planning === 0) return next.prepare(request, session);
+    return next.prepare(request, { ...session, payForNew: () => payForNew(key, allowance) });
+  }
 
   /** Null without budgets. */
   function bill(estimated: number, session: Session): Bill | Promise<Bill> | null {
@@ -240,6 +279,7 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
 
   return (next) => ({
     ...next,
+    prepare: async (request, session) => prepare(next, request, session),
     execute: (prepared, session) => execute(next, prepared, session),
     subscribe: (prepared, session) => subscribe(next, prepared, session),
   });

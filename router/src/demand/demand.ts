@@ -31,9 +31,9 @@ export function createDemand({ registry, buckets, keyOf }: DemandContext): Deman
   const budgets = buckets === null ? createMemoryBudgets() : createSharedBudgets({ buckets });
   return {
     policyOf(options) {
-      const { mode, budget, tell, bySubgraph } = options;
+      const { mode, budget, planning, tell, bySubgraph } = options;
       meters.know(plansOf(options));
-      return createDemandPolicy({ mode, budget, tell, bySubgraph, budgets, meters, keyOf });
+      return createDemandPolicy({ mode, budget, planning, tell, bySubgraph, budgets, meters, keyOf });
     },
     costingOf: (supergraph, options) => createCosting(supergraph, options, () => meters.outcome('too_expensive')),
     close: () => budgets.close(),

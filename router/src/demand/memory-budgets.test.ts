@@ -49,6 +49,16 @@ test('a bucket follows the plan when that changes', async () => {
   expect(await take(0, 'k', { limit: 100, restoreRate: 1 })).toEqual({ granted: true, available: 4 });
 });
 
+test('what is known is what is there, and a whole bucket of who has not asked', async () => {
+  const { clock, memory, take } = budgets();
+  expect(memory.known('k', ALLOWANCE)).toBe(10);
+  await take(10);
+  expect(memory.known('k', ALLOWANCE)).toBe(0);
+  clock.now += 500;
+  expect(memory.known('k', ALLOWANCE)).toBe(1);
+  expect(memory.known('k', ALLOWANCE)).toBe(1);
+});
+
 test('there are never more buckets than there may be', async () => {
   const { take } = budgets(2);
   await take(10, 'a');

@@ -38,6 +38,7 @@ export function createMemoryBudgets(options: MemoryBudgetsOptions = {}): Budgets
   }
 
   const budgets: Budgets & BudgetSource = {
+    known: (key, allowance) => (buckets.has(key) ? bucketOf(key, allowance).available : allowance.limit),
     take(key, allowance, points) {
       const bucket = bucketOf(key, allowance);
       const granted = points === 0 || bucket.available >= points;

@@ -67,6 +67,20 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(await left()).toBeCloseTo(100 - 5 - 10 - 40 - 20, 1);
   });
 
+  test('know without asking what is there, and ask anew about who was not let in for a while', async () => {
+    expect(budgets[0].known(key, ALLOWANCE)).toBe(100);
+    await take(0, 100);
+    expect(budgets[0].known(key, ALLOWANCE)).toBeCloseTo(0, 1);
+    await take(1, 5);
+    expect(budgets[1].known(key, ALLOWANCE)).toBeCloseTo(0, 1);
+    await expect.poll(() => budgets[0].known(key, ALLOWANCE)).toBe(100);
+    await server.kill();
+    await expect.poll(() => shared[0]?.buckets.ready()).toBe(false);
+    await take(0, 100);
+    expect(budgets[0].known(key, ALLOWANCE)).toBeCloseTo(0, 1);
+    await server.start();
+  });
+
   test('give back what they do not use', async () => {
     await take(0, 5);
     await expect.poll(left).toBeCloseTo(95, 1);

@@ -83,6 +83,8 @@ export function createSharedBudgets(options: SharedBudgetsOptions): Budgets {
     return within(within(left + restored, allowance) + points, allowance);
   }
 
+  const isAlone = () => !buckets.ready() || performance.now() < askAgainAt;
+
   const source: BudgetSource = {
     give(key, allowance, points) {
       const lease = leaseOf(key, allowance, allowance.limit);
@@ -137,8 +139,15 @@ export function createSharedBudgets(options: SharedBudgetsOptions): Budgets {
         lease.points -= points;
         return { granted: true, available: availableOf(lease), source };
       }
-      if (!buckets.ready() || performance.now() < askAgainAt) return alone.take(key, allowance, points);
+      if (isAlone()) return alone.take(key, allowance, points);
       return ask(key, lease, points);
+    },
+    known(key, allowance) {
+      // Not used by being looked at: who is refused for two seconds is asked about anew.
+      const lease = leases.peek(key);
+      if (lease !== undefined && lease.points > 0) return lease.points;
+      if (isAlone()) return alone.known(key, allowance);
+      return lease === undefined ? allowance.limit : availableOf(lease);
     },
     async close() {
       clearInterval(sweep);

@@ -26,7 +26,7 @@ export function throttledMessage(
     message:
       retryAfterMs === null
         ? `It needs ${cost} points, and the budget never holds more than ${limit}: ask for less.`
-        : `It needs ${cost} points and ${left} are left: try again in ${secondsOf(retryAfterMs)} s.`,
+        : `It needs ${cost} ${cost === 1 ? 'point' : 'points'} and ${left} are left: try again in ${secondsOf(retryAfterMs)} s.`,
     details: { cost, available: left, limit, restoreRate, retryAfterMs },
   };
 }

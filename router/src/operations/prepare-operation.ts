@@ -210,7 +210,11 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   async function prepare(request: DocumentRequest, session: Session): Promise<PreparedOperation> {
     const mayIntrospect = options.mayIntrospect(session.principal);
     const ownSchema = () => visibleTo(accesses.withoutPolicies(session.principal));
-    const parsed = parse(request.query, mayIntrospect ? ownSchema : null);
+    let parsed = parsedDocuments.get(request.query);
+    const isNew = parsed === undefined;
+    // One that is not valid is not remembered, and paid for each time.
+    if (isNew) await session.payForNew?.();
+    parsed ??= parse(request.query, mayIntrospect ? ownSchema : null);
     const operation = selectOperation(parsed, request.operationName);
     if (!mayIntrospect && usesIntrospection(operation, parsed.fragments)) {
       throw refusal('INTROSPECTION_DISABLED', 'Introspection is not allowed here.');
@@ -228,6 +232,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     const estimatedCost = recipe.estimate?.(coercedVariables) ?? null;
     if (estimatedCost !== null) costing?.check(estimatedCost, principal);
     if (recipe.executable !== null) onPlan('hit');
+    else if (!isNew) await session.payForNew?.();
     const executable = recipe.executable ?? (await executableOf(recipe, onPlan, session.span));
     if (isUnanswerable(executable, coercedVariables)) {
       throw refusal('SUBGRAPH_UNAVAILABLE', 'There is no subgraph that can answer the operation.');
