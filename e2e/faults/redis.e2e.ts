@@ -9,7 +9,10 @@ import {
   QuotaChangedDocument,
   UpdateProfileDocument,
 } from '@timbre/cli/generated/graphql';
+import { createDb } from '@timbre/db/client';
+import { users } from '@timbre/db/users/tables';
 import { redisMissing, startRedis, type RedisServer } from '@timbre/platform/testing/redis';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { anotherRouter, type AnotherRouter } from '../testkit/another-router.ts';
@@ -144,6 +147,34 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
       body: JSON.stringify({ query: '{ me { id } }' }),
     });
     expect(answer.status).toBe(401);
+  });
+
+  test('a role that is changed in the database ends streams at both', async () => {
+    const { token } = await someone();
+    const clients = [clientOf(system.url, token), clientOf(second.url, token)];
+    const ends = [];
+    for (const client of clients) {
+      const events = client.subscribe(QuotaChangedDocument, {});
+      await events.next();
+      ends.push(
+        events.next().then(
+          () => null,
+          (error: unknown) => ({ error, at: performance.now() }),
+        ),
+      );
+    }
+    const { me } = (await clients[0]?.execute(MeDocument, {})) ?? {};
+    const database = createDb(system.databaseUrl, { max: 1, name: 'timbre-e2e' });
+    onTestFinished(() => database.close());
+    const before = performance.now();
+    await database.db
+      .update(users)
+      .set({ role: 'SUPPORT' })
+      .where(eq(users.id, me?.id ?? ''));
+    for (const end of await Promise.all(ends)) {
+      expect(end?.error).toMatchObject({ codes: ['SUBSCRIPTION_AUTH_REVOKED'] });
+      expect((end?.at ?? Infinity) - before).toBeLessThan(WITHIN_MS);
+    }
   });
 
   test('what strangers of one address spend at one router, they cannot spend again at the other', async () => {

@@ -9,7 +9,10 @@ import {
   QuotaChangedDocument,
   RevokeApiKeyDocument,
 } from '@timbre/cli/generated/graphql';
+import { createDb } from '@timbre/db/client';
+import { users } from '@timbre/db/users/tables';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
+import { eq } from 'drizzle-orm';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { post } from '../testkit/post.ts';
 import { newUser, signIn } from '../testkit/users.ts';
@@ -119,5 +122,23 @@ test('who is blocked is out at once, by token and by key, and in again when the 
   await staff.execute(BlockUserDocument, { id, blocked: false });
   // A refusal is remembered for five seconds.
   await delay(5_200);
+  expect((await post(ME, { token })).status).toBe(200);
+});
+
+test('a role that is changed in the database ends what was begun with the other one', async () => {
+  const { client, token } = await newUser();
+  const { me } = await client.execute(MeDocument, {});
+  const stream = await follow(client);
+  const database = createDb(inject('system').databaseUrl, { max: 1, name: 'timbre-e2e' });
+  onTestFinished(() => database.close());
+
+  const before = performance.now();
+  await database.db
+    .update(users)
+    .set({ role: 'SUPPORT' })
+    .where(eq(users.id, me?.id ?? ''));
+  const { error, at } = await stream.ended;
+  expect(error).toMatchObject(revoked);
+  expect(at - before).toBeLessThan(WITHIN_MS);
   expect((await post(ME, { token })).status).toBe(200);
 });

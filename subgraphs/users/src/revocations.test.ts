@@ -1,6 +1,8 @@
-import { users } from '@timbre/db/users/tables';
+import { revocations as kept, users } from '@timbre/db/users/tables';
 import { channels } from '@timbre/platform/bus/hints';
+import { createRedisBus } from '@timbre/platform/bus/redis-bus';
 import { newId } from '@timbre/platform/ids';
+import { createLogger } from '@timbre/platform/logger';
 import { PRINCIPAL_PATH, principalSchema } from '@timbre/platform/principal';
 import {
   LOGOUT_PATH,
@@ -9,8 +11,10 @@ import {
   type Revocation,
   revocationsSchema,
 } from '@timbre/platform/revocation';
+import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { relayRevocations } from './services/relay-revocations.ts';
 import { startTestUsers, TEST_ISSUER, tokenCredential, type TestUsers } from './testing/test-users.ts';
 
 const END = 'mutation ($everywhere: Boolean!) { endSession(everywhere: $everywhere) { endedAt errors { code } } }';
@@ -157,6 +161,42 @@ describe('a block', () => {
   it('of nobody is an error', async () => {
     const { data } = await server.ask(staff, BLOCK, { id: newId('usr'), on: true });
     expect(data?.['blockUser']).toEqual({ blockedAt: null, errors: [{ code: 'USER_NOT_FOUND' }] });
+  });
+});
+
+describe('a change of what somebody may', () => {
+  const setRole = async (role: 'USER' | 'SUPPORT') =>
+    server.database.db.update(users).set({ role }).where(eq(users.id, userId));
+  const told = async (since: string) => {
+    const { revocations } = await revocationsSince(since);
+    return revocations?.some(({ kind, value }) => kind === 'user' && value === userId);
+  };
+
+  it('is told of by the database itself, each time', async () => {
+    for (const role of ['SUPPORT', 'USER', 'SUPPORT'] as const) {
+      const { heard } = await hint();
+      await setRole(role);
+      await heard;
+      expect(await told(new Date().toISOString())).toBe(true);
+      await server.database.db.delete(kept);
+    }
+    await setRole('SUPPORT');
+    await server.database.db.update(users).set({ displayName: 'Ann' }).where(eq(users.id, userId));
+    expect(await told(new Date().toISOString()), 'nothing has changed').toBe(false);
+  });
+
+  it.skipIf(redisMissing !== null)('reaches a bus that is not the database', async () => {
+    const redis = await startRedis();
+    const log = createLogger({ name: 'users-test', level: 'silent' });
+    const [bus, far] = [createRedisBus({ url: redis.url, log }), createRedisBus({ url: redis.url, log })];
+    const relay = relayRevocations({ from: server.bus, to: bus, log });
+    let hints = 0;
+    await far.subscribe(channels.revocations, () => (hints += 1));
+    await setRole('SUPPORT');
+    await expect.poll(() => hints).toBeGreaterThan(0);
+    await relay.close();
+    await Promise.all([bus.close(), far.close()]);
+    await redis.stop();
   });
 });
 
