@@ -46,9 +46,16 @@ export const apiKeys = usersSchema.table(
     lastUsedAt: instant(),
     expiresAt: instant(),
     revokedAt: instant(),
+    /** The key that it was made with; null where a person made it. */
+    createdBy: text(),
     createdAt: instant().notNull().defaultNow(),
   },
-  (t) => [index('api_keys_user').on(t.userId, t.id)],
+  (t) => [
+    index('api_keys_user').on(t.userId, t.id),
+    index('api_keys_created_by')
+      .on(t.createdBy)
+      .where(sql`created_by is not null`),
+  ],
 );
 
 /** `user`: everything of theirs; `logout` is no revocation but the logout token that told of one, which counts once. */

@@ -1,6 +1,7 @@
 import { apiKeys, users } from '@timbre/db/users/tables';
 import { API_KEY_PATH, apiKeyPrincipalSchema } from '@timbre/platform/api-key';
 import { newId } from '@timbre/platform/ids';
+import { REVOCATIONS_PATH, revocationsSchema } from '@timbre/platform/revocation';
 import { signedIdentity } from '@timbre/platform/testing/caller';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -30,7 +31,8 @@ const CREATE = /* GraphQL */ `
 `;
 const LIST =
   '{ me { apiKeys(first: 2) { edges { node { id lastUsedAt revokedAt } } pageInfo { hasNextPage endCursor } } } }';
-const REVOKE = 'mutation ($id: ID!) { revokeApiKey(id: $id) { apiKey { id revokedAt } errors { code path } } }';
+const REVOKE =
+  'mutation ($id: ID!) { revokeApiKey(id: $id) { apiKey { id revokedAt } revokedKeys errors { code path } } }';
 const SCOPES = ['keys:manage', 'voices:read', 'tts:write'];
 
 let server: TestUsers;
@@ -142,7 +144,11 @@ describe('keys', () => {
     const stranger = { userId: await server.userOf(newId('usr')), scopes: SCOPES };
     for (const id of [apiKey.id, newId('key'), 'key_nonsense']) {
       const { data } = await server.ask(stranger, REVOKE, { id });
-      expect(data?.['revokeApiKey']).toEqual({ apiKey: null, errors: [{ code: 'API_KEY_NOT_FOUND', path: ['id'] }] });
+      expect(data?.['revokeApiKey']).toEqual({
+        apiKey: null,
+        revokedKeys: 0,
+        errors: [{ code: 'API_KEY_NOT_FOUND', path: ['id'] }],
+      });
       const node = await server.ask(stranger, 'query ($id: ID!) { node(id: $id) { id } }', { id });
       expect(node.data).toEqual({ node: null });
     }
@@ -172,8 +178,48 @@ describe('keys', () => {
       await server.ask(owner, REVOKE, { id: apiKey.id }),
     ];
     expect(first.data?.['revokeApiKey'].apiKey.revokedAt).toEqual(expect.any(String));
-    expect(second).toEqual(first);
+    expect(first.data?.['revokeApiKey'].revokedKeys).toBe(1);
+    expect(second.data?.['revokeApiKey']).toEqual({ ...first.data?.['revokeApiKey'], revokedKeys: 0 });
     expect(await resolve(secret)).toBeNull();
+  });
+});
+
+describe('a key that was made with a key', () => {
+  const withKey = (id: string) => ({ ...owner, credential: tokenCredential({ kind: 'key', id }) });
+  const revoke = async (id: string) => (await server.ask(owner, REVOKE, { id })).data?.['revokeApiKey'];
+  const all = { scopes: SCOPES };
+
+  it('ends with it, however far down, and routers are told of each', async () => {
+    const first = await create(all);
+    const second = await create(all, withKey(first.apiKey.id));
+    const third = await create(all, withKey(second.apiKey.id));
+    const beside = await create(all, withKey(first.apiKey.id));
+    const other = await create(all);
+    const stranger = { userId: await server.userOf(newId('usr')), scopes: SCOPES };
+    const theirs = await create(all, stranger);
+
+    expect(await revoke(second.apiKey.id)).toMatchObject({ apiKey: { id: second.apiKey.id }, revokedKeys: 2 });
+    expect(await Promise.all([second, third].map(({ secret }) => resolve(secret)))).toEqual([null, null]);
+    expect(await resolve(first.secret)).not.toBeNull();
+
+    expect(await revoke(first.apiKey.id)).toMatchObject({ apiKey: { id: first.apiKey.id }, revokedKeys: 2 });
+    expect(await Promise.all([first, beside].map(({ secret }) => resolve(secret)))).toEqual([null, null]);
+    expect(await resolve(other.secret)).not.toBeNull();
+    expect(await resolve(theirs.secret)).not.toBeNull();
+    const answer = await server.askAsRouter(REVOCATIONS_PATH, { since: new Date().toISOString() });
+    const told = revocationsSchema.parse(answer).revocations?.map(({ value }) => value);
+    expect(told).toEqual(expect.arrayContaining([first, second, third, beside].map(({ apiKey }) => apiKey.id)));
+    expect(await revoke(first.apiKey.id)).toMatchObject({ revokedKeys: 0 });
+  });
+
+  it('is not made while the other is being revoked, in whatever order', async () => {
+    const survivors = [];
+    for (let round = 0; round < 10; round += 1) {
+      const { apiKey } = await create(all);
+      const [made] = await Promise.all([create({}, withKey(apiKey.id)), revoke(apiKey.id)]);
+      if (made !== null) survivors.push(await resolve(made.secret));
+    }
+    expect(survivors.filter((survivor) => survivor !== null)).toEqual([]);
   });
 });
 

@@ -23,9 +23,13 @@ export async function listKeys(db: DbOrTx, userId: string, after: string | null,
     .limit(limit);
 }
 
-/** Whoever is about to make a key waits for whoever makes another of the same user. @returns those that still work */
+/** Whoever is about to make a key, or to revoke one, waits for others who do the same for one user. */
+const lockKeys = (tx: Tx, userId: string) =>
+  tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('update');
+
+/** @returns those that still work, and no other is made until the transaction ends */
 export async function countKeysToAdd(tx: Tx, userId: string): Promise<number> {
-  await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('update');
+  await lockKeys(tx, userId);
   const [row] = await tx
     .select({ keys: count() })
     .from(apiKeys)
@@ -45,14 +49,27 @@ export async function insertKey(tx: Tx, key: typeof apiKeys.$inferInsert): Promi
   return row;
 }
 
+export interface RevokedKey {
+  key: ApiKeyRow;
+  /** Those that worked until now: it and what was made with it, and with that. */
+  ended: string[];
+}
+
 /** Null for what is missing and for other people's. The time of the first revocation stays. */
-export async function revokeKey(db: DbOrTx, userId: string, id: string): Promise<ApiKeyRow | null> {
-  const [row] = await db
+export async function revokeKey(tx: Tx, userId: string, id: string): Promise<RevokedKey | null> {
+  await lockKeys(tx, userId);
+  const doomed = sql`
+    with recursive doomed as (
+      select ${apiKeys.id} from ${apiKeys} where ${apiKeys.id} = ${id} and ${apiKeys.userId} = ${userId}
+      union select child.id from ${apiKeys} child join doomed on child.created_by = doomed.id
+    ) select id from doomed`;
+  const ended = await tx
     .update(apiKeys)
-    .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, now())` })
-    .where(and(eq(apiKeys.userId, userId), eq(apiKeys.id, id)))
-    .returning();
-  return row ?? null;
+    .set({ revokedAt: sql`now()` })
+    .where(and(isNull(apiKeys.revokedAt), sql`${apiKeys.id} in (${doomed})`))
+    .returning({ id: apiKeys.id });
+  const [key = null] = await findKeys(tx, userId, [id]);
+  return key === null ? null : { key, ended: ended.map((row) => row.id) };
 }
 
 export async function findKeyAndOwner(db: DbOrTx, id: string): Promise<{ key: ApiKeyRow; owner: UserRow } | null> {

@@ -37,21 +37,27 @@ function positionOf(after: string | null | undefined): string | null {
 
 export interface RevokeKeyResult {
   apiKey: ApiKeyRow | null;
+  revokedKeys: number;
   errors: Refusal[];
 }
 
-/** Somebody else's key answers like a missing one. */
+/**
+ * With all keys that were made with it: whoever has stolen one that may make others must not live on in those. Somebody
+ * else's key answers like a missing one.
+ */
 export async function revokeApiKey(db: Db, userId: string, id: string): Promise<RevokeKeyResult> {
-  const apiKey = await db.transaction(async (tx) => {
-    const row = await revokeKey(tx, userId, id);
-    if (row !== null) {
-      const expiresAt = new Date(Date.now() + REVOCATION_MEMORY_MS);
-      await addRevocation(tx, { kind: 'key', issuer: '', value: id, expiresAt });
+  const revoked = await db.transaction(async (tx) => {
+    const found = await revokeKey(tx, userId, id);
+    const expiresAt = new Date(Date.now() + REVOCATION_MEMORY_MS);
+    // Told again of one that was revoked before.
+    for (const value of found === null ? [] : new Set([id, ...found.ended])) {
+      await addRevocation(tx, { kind: 'key', issuer: '', value, expiresAt });
     }
-    return row;
+    return found;
   });
-  const errors = apiKey === null ? [{ message: 'There is no such key.', code: 'API_KEY_NOT_FOUND', path: ['id'] }] : [];
-  return { apiKey, errors };
+  if (revoked !== null) return { apiKey: revoked.key, revokedKeys: revoked.ended.length, errors: [] };
+  const errors = [{ message: 'There is no such key.', code: 'API_KEY_NOT_FOUND', path: ['id'] }];
+  return { apiKey: null, revokedKeys: 0, errors };
 }
 
 /**

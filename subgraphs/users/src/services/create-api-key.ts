@@ -68,7 +68,8 @@ export async function createApiKey(
     const id = newId('key');
     const { key, secret } = keys.mint(id);
     const row = { id, userId: creator.userId, name, secretHash: keys.hashOf(secret), scopes, expiresAt };
-    return { apiKey: await insertKey(tx, { ...row, monthlyCreditLimit }), secret: key, errors: [] };
+    const createdBy = parent?.id ?? null;
+    return { apiKey: await insertKey(tx, { ...row, monthlyCreditLimit, createdBy }), secret: key, errors: [] };
   });
 }
 
