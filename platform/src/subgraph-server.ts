@@ -14,6 +14,7 @@ import type { RequestContext } from './subgraph/request-context.ts';
 import { createWsEndpoint } from './subgraph/ws-endpoint.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 
+export type { CachingLimit } from './subgraph/caching-limit.ts';
 export type { RequestContext } from './subgraph/request-context.ts';
 
 /** A plain HTTP endpoint beside the graph. It checks its caller itself. */

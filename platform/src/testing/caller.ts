@@ -25,13 +25,15 @@ export function signedIdentity(userId: string | null, roles: string[] = []): str
 export function callerOf<Id extends string | null>(url: string, id: Id) {
   const token = signedIdentity(id);
 
-  async function raw(query: string, variables: Record<string, unknown> = {}) {
-    const response = await fetch(`${url}/graphql`, {
+  const post = (query: string, variables: Record<string, unknown>) =>
+    fetch(`${url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', [IDENTITY_HEADER]: token },
       body: JSON.stringify({ query, variables }),
     });
-    return responseSchema.parse(await response.json());
+
+  async function raw(query: string, variables: Record<string, unknown> = {}) {
+    return responseSchema.parse(await (await post(query, variables)).json());
   }
 
   return {
@@ -43,6 +45,12 @@ export function callerOf<Id extends string | null>(url: string, id: Id) {
       const { data, errors } = await raw(query, variables);
       if (errors !== undefined) throw new Error(JSON.stringify(errors));
       return shape.parse(data);
+    },
+
+    /** For how many seconds a router may keep the answer; 0: not at all. */
+    async keptFor(query: string, variables: Record<string, unknown> = {}): Promise<number> {
+      const { headers } = await post(query, variables);
+      return Number(/max-age=(\d+)/.exec(headers.get('cache-control') ?? '')?.[1] ?? 0);
     },
 
     /** The events of a subscription; ends with it. An error's message is its codes. */

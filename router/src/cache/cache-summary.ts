@@ -54,7 +54,8 @@ function headersOf(
   // What is left of it is counted by the clients from `Age` on.
   const maxAge = age + Math.max(0, Math.floor((freshUntil - now) / 1_000));
   return {
-    'cache-control': `${isPublic ? 'public' : 'private'}, max-age=${maxAge}`,
+    // Nobody tells a browser of a change, which its user may have made: it asks whether what it has still holds.
+    'cache-control': isPublic ? `public, max-age=${maxAge}` : 'private, no-cache',
     age: String(age),
     vary: ['authorization', 'x-api-key', 'cookie', ...vary].join(', '),
   };

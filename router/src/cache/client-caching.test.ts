@@ -45,10 +45,15 @@ test('clients may keep what subgraphs allow, for the shortest time that is left'
   expect(headers.get('cache-control')).toMatch(/^public/);
 });
 
-test('what has something of its caller is private', async () => {
-  const token = await issuer.sign();
-  expect((await get(PRODUCT, { authorization: `Bearer ${token}` })).headers.get('cache-control')).toMatch(/^private/);
-  expect((await get(PRODUCT, { cookie: 'a=b' })).headers.get('cache-control')).toMatch(/^private/);
+test('what has something of its caller is private, and asked for anew each time', async () => {
+  const authorization = `Bearer ${await issuer.sign()}`;
+  const first = await get(PRODUCT, { authorization });
+  expect(first.headers.get('cache-control')).toBe('private, no-cache');
+  const again = { authorization, 'if-none-match': first.headers.get('etag') ?? '' };
+  expect((await get(PRODUCT, again)).status).toBe(304);
+  await router.query('mutation { setCount(id: "p1", count: 3) { id } }', { token: authorization.slice(7) });
+  expect((await get(PRODUCT, again)).status).toBe(200);
+  expect((await get(PRODUCT, { cookie: 'a=b' })).headers.get('cache-control')).toBe('private, no-cache');
   expect((await get(PRODUCT)).headers.get('cache-control')).toMatch(/^public/);
   graph.stock.cacheControl = 'private, max-age=30';
   expect((await get('{ product(id: "p2") { name count } }')).headers.get('cache-control')).toMatch(/^private/);

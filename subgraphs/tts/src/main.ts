@@ -9,6 +9,7 @@ import { runService } from '@timbre/platform/process';
 import { openServices } from '@timbre/platform/services';
 import { parseServerEnv } from './env.ts';
 import { loadModelCatalogue } from './model-catalogue.ts';
+import { tellModels } from './services/notify.ts';
 import { startTts } from './start-tts.ts';
 
 await runService(async (source) => {
@@ -20,7 +21,7 @@ await runService(async (source) => {
   watchPool(metrics.registry, database.pool);
   const jobs = createJobs({ url: env.DATABASE_URL, log, name: 'timbre-tts-jobs', max: 1, worker: false });
   const services = await openServices(env, { log });
-  const [catalogue] = await Promise.all([loadModelCatalogue(log), jobs.start()]);
+  const [catalogue] = await Promise.all([loadModelCatalogue(log, () => tellModels(services.bus)), jobs.start()]);
   const { bus, store } = services;
   const { db } = database;
   const server = await startTts({

@@ -70,7 +70,7 @@ export async function startWorker(options: WorkerOptions): Promise<TtsWorker> {
     );
     await jobs.work('tts.generate.dead', {}, async ({ data: { generationId } }) => {
       const generation = await recordAbandonment(db, generationId, ABANDONED);
-      if (generation) await notify({ bus, log }, generationId, { ownerId: generation.ownerId });
+      if (generation) await notify({ bus, log }, { generation, quota: true });
     });
   } else {
     log.warn('no speech engine is installed: generations wait');

@@ -37,7 +37,7 @@ export async function runGeneration(parts: Parts, generationId: string, jobSigna
     const run = await patiently({ log, signal }, () => beginRun(db, generationId));
     if (!run) return;
     const { ownerId } = run.generation;
-    await notify(parts, generationId);
+    await notify(parts, { generation: run.generation, quota: false });
     const unheard = run.chunks.every(({ state }) => state !== 'SUCCEEDED');
     const lane = scheduler.open({ tenant: ownerId, unheard });
     const close = () => lane.close(toError(signal.reason));
@@ -101,7 +101,7 @@ async function giveUp(
   signal: AbortSignal,
 ): Promise<void> {
   await patiently({ log: parts.log, signal }, () => recordFailure(parts.db, run, indexes, failure));
-  await notify(parts, run.generation.id);
+  await notify(parts, { generation: run.generation, quota: false });
 }
 
 async function finish(parts: Parts, run: Run, signal: AbortSignal): Promise<void> {
@@ -123,7 +123,7 @@ async function finish(parts: Parts, run: Run, signal: AbortSignal): Promise<void
     throw error;
   }
   metrics.ended.inc({ state: ending.state });
-  await notify(parts, id, { ownerId });
+  await notify(parts, { generation: run.generation, quota: true });
 }
 
 function endingOf(chunks: readonly SoundingChunkRow[], spoken: number): Ending {

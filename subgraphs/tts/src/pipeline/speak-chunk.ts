@@ -59,5 +59,5 @@ export async function speakChunk(
   recorded();
   metrics.spokenSeconds.inc(sampleCount / speech.sampleRate);
   if (index === 0) metrics.firstAudioSeconds.observe((Date.now() - generation.createdAt.getTime()) / 1000);
-  await notify({ bus, log }, generationId, { ownerId });
+  await notify({ bus, log }, { generation, quota: true });
 }

@@ -27,7 +27,7 @@ export async function cancelGeneration(deps: Deps, viewerId: string, id: string)
     return { generationId: null, errors: [invalid('GENERATION_NOT_FOUND', 'There is no such generation.', ['id'])] };
   }
   if (outcome === 'ended') {
-    await notify(deps, id, { ownerId: viewerId, payload: CANCELED_HINT });
+    await notify(deps, { generation: { id, ownerId: viewerId }, quota: true, payload: CANCELED_HINT });
     return { generationId: id, errors: [] };
   }
   if (outcome === 'CANCELED') return { generationId: id, errors: [] };

@@ -50,6 +50,6 @@ export async function deleteGenerations(deps: Deps, viewerId: string, ids: reado
     }
     return gone;
   });
-  await Promise.all(deletedIds.map((id) => notify(deps, id)));
+  await Promise.all(deletedIds.map((id) => notify(deps, { generation: { id, ownerId: viewerId }, quota: false })));
   return { deletedIds, errors };
 }

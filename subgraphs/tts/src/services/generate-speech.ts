@@ -77,7 +77,7 @@ export async function startOnce(
     if (outcome.kind === 'conflict')
       return { generationId: null, replayed: false, errors: [conflict(call.key, keyPath)] };
     const { generationId } = outcome.result;
-    if (!outcome.replayed) await notify(deps, generationId, { ownerId: viewerId });
+    if (!outcome.replayed) await notify(deps, { generation: { id: generationId, ownerId: viewerId }, quota: true });
     return { generationId, replayed: outcome.replayed, errors: [] };
   } catch (error) {
     if (error instanceof Refusal) return { generationId: null, replayed: false, errors: error.errors };

@@ -21,6 +21,11 @@ export async function audioAsset(
   return { url, expiresAt, durationMs, sizeBytes, sha256 };
 }
 
+/** Until when whoever is handed the URL has at least half its life before them. */
+export function fairlyNewUntil({ expiresAt }: AudioAssetRow): Date {
+  return new Date(expiresAt.getTime() - (URL_SECONDS * 1000) / 2);
+}
+
 /**
  * Where a chunk can be heard: its own WAV; once that was discarded, its part of the whole as a media fragment
  * (https://www.w3.org/TR/media-frags/#naming-time).
