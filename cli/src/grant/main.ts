@@ -1,5 +1,5 @@
 import { createDb } from '@timbre/db/client';
-import { channels } from '@timbre/platform/bus/hints';
+import { tellQuota } from '@timbre/platform/bus/tell-quota';
 import { envFields, parseEnv } from '@timbre/platform/env';
 import { createLogger } from '@timbre/platform/logger';
 import { openBus } from '@timbre/platform/services';
@@ -48,7 +48,7 @@ Puts a user on a plan and gives credits, on the system that runs on DATA_DIR, or
         devIssuer: env.AUTH_ISSUER === undefined,
         ...(plan === undefined ? {} : { plan }),
       });
-      await bus.publish(channels.quota(outcome.userId), '');
+      await tellQuota(bus, outcome.userId);
       console.log(describe(email, outcome));
     } finally {
       await bus.close();

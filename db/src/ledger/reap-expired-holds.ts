@@ -15,13 +15,18 @@ const due = (generationId?: string) =>
 /** Which of the generations are still queued or running. Called in the transaction that decides. */
 export type LivenessCheck = (tx: Tx, generationIds: string[]) => Promise<ReadonlySet<string>>;
 
+export interface ReapedHold {
+  generationId: string;
+  userId: string;
+}
+
 /**
  * Ends holds whose time is over and whose generation is not alive (which a bug or a deletion leaves behind: whatever
  * ends a generation settles its hold in the same transaction). A living one's time begins anew. Any number of reapers
- * may run at once. Returns the users whose quota changed.
+ * may run at once. Returns those that were ended.
  */
-export async function reapExpiredHolds(db: Db, isAlive: LivenessCheck): Promise<string[]> {
-  const reaped: string[] = [];
+export async function reapExpiredHolds(db: Db, isAlive: LivenessCheck): Promise<ReapedHold[]> {
+  const reaped: ReapedHold[] = [];
   for (;;) {
     const batch = await db
       .select({ generationId: holds.generationId })
@@ -31,9 +36,9 @@ export async function reapExpiredHolds(db: Db, isAlive: LivenessCheck): Promise<
       .limit(BATCH);
     for (const { generationId } of batch) {
       const userId = await db.transaction((tx) => reap(tx, generationId, isAlive));
-      if (userId !== null) reaped.push(userId);
+      if (userId !== null) reaped.push({ generationId, userId });
     }
-    if (batch.length < BATCH) return [...new Set(reaped)];
+    if (batch.length < BATCH) return reaped;
   }
 }
 

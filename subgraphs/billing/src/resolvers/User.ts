@@ -4,5 +4,11 @@ import type { UserResolvers } from '../generated/types.ts';
 export const User: UserResolvers = {
   __resolveReference: ({ id }) => ({ id }),
   plan: ({ id }, _args, { viewerId, loaders }) => (id === viewerId ? loaders.plan.load(id) : null),
-  quota: ({ id }, _args, { viewerId, loaders }) => (id === viewerId ? loaders.quota.load(id) : null),
+  async quota({ id }, _args, { viewerId, loaders, caching }) {
+    if (id !== viewerId) return null;
+    const quota = await loaders.quota.load(id);
+    // Another period begins for itself.
+    caching.restrictUntil(quota.resetsAt);
+    return quota;
+  },
 };

@@ -2,7 +2,8 @@ import type { Db } from '@timbre/db/client';
 import { reapExpiredHolds } from '@timbre/db/ledger';
 import { readActiveGenerations } from '@timbre/db/tts/read-active-generations';
 import type { Bus } from '@timbre/platform/bus/bus';
-import { channels } from '@timbre/platform/bus/hints';
+import { tellQuota } from '@timbre/platform/bus/tell-quota';
+import { publishInvalidations } from '@timbre/platform/cache/invalidation';
 import type { Logger } from '@timbre/platform/logger';
 
 const EVERY_MS = 60_000;
@@ -40,9 +41,13 @@ export function startReaper({ db, bus, log, everyMs = EVERY_MS }: ReaperOptions)
 
 async function reap({ db, bus, log }: Omit<ReaperOptions, 'everyMs'>): Promise<void> {
   try {
-    const users = await reapExpiredHolds(db, readActiveGenerations);
-    for (const userId of users) await bus.publish(channels.quota(userId), '');
-    if (users.length > 0) log.warn({ users }, 'expired holds were released');
+    const ended = await reapExpiredHolds(db, readActiveGenerations);
+    for (const { generationId, userId } of ended) {
+      const charge = { kind: 'entity', type: 'Generation', key: { id: generationId }, subgraph: 'billing' } as const;
+      await publishInvalidations(bus, [charge]);
+      await tellQuota(bus, userId);
+    }
+    if (ended.length > 0) log.warn({ ended }, 'expired holds were released');
   } catch (error) {
     log.warn({ err: error }, 'could not look for expired holds; the next pass will');
   }
