@@ -45,6 +45,8 @@ export const holds = billingSchema.table(
     userId: text()
       .notNull()
       .references(() => accounts.userId),
+    /** The API key that it was asked for with, the last one where it was opened again; null: a person. */
+    apiKeyId: text(),
     state: text({ enum: HOLD_STATES }).notNull().default('HELD'),
     reserved: integer().notNull(),
     committed: integer().notNull().default(0),
@@ -56,6 +58,9 @@ export const holds = billingSchema.table(
   },
   (t) => [
     index('holds_user').on(t.userId, t.generationId),
+    index('holds_api_key')
+      .on(t.apiKeyId, t.settledAt)
+      .where(sql`api_key_id is not null`),
     index('holds_expiring')
       .on(t.expiresAt)
       .where(sql`state = 'HELD'`),

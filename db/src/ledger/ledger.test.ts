@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accounts, balances, entries, holds } from '../billing/tables.ts';
 import type { Tx } from '../client.ts';
 import { commitTotal, grant, hold, readCharges, readQuotas, reapExpiredHolds, settle } from '../ledger.ts';
+import { apiKeys, users } from '../users/tables.ts';
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts';
 
 let database: TestDatabase;
@@ -240,5 +241,80 @@ describe('the reaper', () => {
     expect(await quotaOf(user)).toMatchObject({ used: 30, held: 200 });
     expect(await commit(dead, 50)).toEqual({ committed: 0 });
     expect(await unbalanced()).toEqual([]);
+  });
+});
+
+describe('the credits of an API key', () => {
+  const keyOf = async (user: string, key: Partial<typeof apiKeys.$inferInsert> = {}) => {
+    const id = fresh('key');
+    await database.db.insert(users).values({ id: user, issuer: 'test', subject: user }).onConflictDoNothing();
+    await database.db.insert(apiKeys).values({ id, userId: user, name: id, secretHash: '', scopes: [], ...key });
+    return id;
+  };
+  const holdWith = (apiKeyId: string, userId: string, credits: number, generationId = fresh('gen')) =>
+    inTx((tx) => hold(tx, { userId, generationId, credits, ttlSeconds: 600, apiKeyId }));
+
+  test('are what it may hold and be charged in a month, and come back where they were not needed', async () => {
+    const user = fresh('usr');
+    const key = await keyOf(user, { monthlyCreditLimit: 100 });
+    const first = fresh('gen');
+    expect(await holdWith(key, user, 80, first)).toEqual({ ok: true });
+    expect(await holdWith(key, user, 80, first), 'it is held').toEqual({ ok: true });
+    const { resetsAt } = (await quotaOf(user)) ?? {};
+    expect(await holdWith(key, user, 21)).toEqual({ ok: false, of: 'key', required: 21, available: 20, resetsAt });
+    expect(await quotaOf(user), 'nothing of that stays').toMatchObject({ held: 80 });
+    await commit(first, 30);
+    expect(await holdWith(key, user, 21)).toMatchObject({ ok: false, available: 20 });
+    await settled(first);
+    expect(await holdWith(key, user, 71)).toMatchObject({ ok: false, available: 70 });
+    expect(await holdWith(key, user, 70)).toEqual({ ok: true });
+    expect(await holdFor(user, 500)).toEqual({ ok: true });
+    expect(await unbalanced()).toEqual([]);
+  });
+
+  test('are those of the account where it has no limit, and none where its limit is 0', async () => {
+    const user = fresh('usr');
+    expect(await holdWith(await keyOf(user), user, 9_000)).toEqual({ ok: true });
+    expect(await holdWith(await keyOf(user, { monthlyCreditLimit: 50_000 }), user, 2_000)).toMatchObject({
+      ok: false,
+      of: 'account',
+      available: 1_000,
+    });
+    expect(await holdWith(await keyOf(user, { monthlyCreditLimit: 0 }), user, 1)).toMatchObject({
+      ok: false,
+      of: 'key',
+      available: 0,
+    });
+  });
+
+  test('are spent by the keys that it has made, and by whoever opens a hold again', async () => {
+    const user = fresh('usr');
+    const key = await keyOf(user, { monthlyCreditLimit: 100 });
+    const child = await keyOf(user, { createdBy: key });
+    const generation = fresh('gen');
+    await holdFor(user, 40, generation);
+    await commit(generation, 40);
+    await settled(generation);
+    expect(await holdWith(child, user, 10, generation)).toEqual({ ok: true });
+    expect(await holdWith(child, user, 51)).toMatchObject({ ok: false, of: 'key', available: 50 });
+    expect(await holdWith(key, user, 51)).toMatchObject({ ok: false, of: 'key', available: 50 });
+    expect(await holdWith(child, user, 50)).toEqual({ ok: true });
+  });
+
+  test('are there again in a new month, but for what is still held', async () => {
+    const user = fresh('usr');
+    const key = await keyOf(user, { monthlyCreditLimit: 100 });
+    const [over, open] = [fresh('gen'), fresh('gen')];
+    await holdWith(key, user, 60, over);
+    await commit(over, 60);
+    await settled(over);
+    await holdWith(key, user, 30, open);
+    await toLastMonth(user);
+    await database.db
+      .update(holds)
+      .set({ settledAt: sql`settled_at - interval '40 days'` })
+      .where(eq(holds.generationId, over));
+    expect(await holdWith(key, user, 71)).toMatchObject({ ok: false, of: 'key', available: 70 });
+    expect(await holdWith(key, user, 70)).toEqual({ ok: true });
   });
 });

@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import { z } from 'zod';
-import { createIdentitySigner, IDENTITY_HEADER } from '../identity.ts';
+import { createIdentitySigner, type Credential, IDENTITY_HEADER } from '../identity.ts';
 
 /** Signs what tests tell subgraphs of the caller. */
 export const TEST_SECRET = 'a secret that only these tests know of';
@@ -16,14 +16,18 @@ const responseSchema = z.object({
 });
 
 /** The identity header's value for ten minutes; `null` is the anonymous caller. */
-export function signedIdentity(userId: string | null, roles: string[] = []): string {
+export function signedIdentity(
+  userId: string | null,
+  roles: string[] = [],
+  credential: Credential | null = null,
+): string {
   const expiresAt = Math.floor(Date.now() / 1000) + LIFETIME_SECONDS;
-  return sign({ userId, roles, scopes: [], plan: null, expiresAt });
+  return sign({ userId, roles, scopes: [], plan: null, credential, expiresAt });
 }
 
 /** Somebody who talks to a subgraph as the router would on their behalf. */
-export function callerOf<Id extends string | null>(url: string, id: Id) {
-  const token = signedIdentity(id);
+export function callerOf<Id extends string | null>(url: string, id: Id, credential: Credential | null = null) {
+  const token = signedIdentity(id, [], credential);
 
   const post = (query: string, variables: Record<string, unknown>) =>
     fetch(`${url}/graphql`, {

@@ -123,6 +123,34 @@ describe('quota', () => {
     expect(await traces(person.id)).toEqual({ generations: 1, renderings: 1, keys: 1, held: 500 });
   });
 
+  test('of an API key holds, however many ask with it and with keys that it has made at once', async () => {
+    const userId = newId('usr');
+    const voiceId = await tts.voice(userId);
+    const { keyId, machine } = await tts.withKey(userId, { monthlyCreditLimit: 1_100 });
+    const made = await tts.withKey(userId, { createdBy: keyId });
+    const last = await tts.withKey(userId, { createdBy: made.keyId, monthlyCreditLimit: 1_000 });
+    const machines = [machine, made.machine, last.machine];
+    const answers = await Promise.all(
+      Array.from({ length: 21 }, (_, i) =>
+        generate(machines[i % 3] ?? machine, { voiceId, text: `${String(i).padStart(4, '0')}${'x'.repeat(996)}` }),
+      ),
+    );
+    expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(2);
+    const refused = answers.flatMap(({ errors }) => errors);
+    expect(refused).toHaveLength(19);
+    for (const error of refused) expect(error).toMatchObject({ __typename: 'QuotaExceededError', required: 500 });
+    expect(await balance(tts, userId)).toMatchObject({ held: 1_000, available: 9_000 });
+
+    const { errors } = await generate(machine, { voiceId, text: 'y'.repeat(1_000) });
+    expect(errors).toMatchObject([{ code: 'QUOTA_EXCEEDED', required: 500, available: 100 }]);
+    expect(errors[0]?.message).toMatch(/^This costs 500 credits; the API key may spend 100 until /);
+    const [stranger, person] = [await tts.withKey(userId), tts.person(userId)];
+    for (const somebody of [stranger.machine, person]) {
+      expect((await generate(somebody, { voiceId, text: 'y'.repeat(1_000) })).errors).toEqual([]);
+    }
+    expect((await generate(machine, { voiceId, text: 'z'.repeat(200) })).errors).toEqual([]);
+  });
+
   test('is asked before concurrency', async () => {
     const person = tts.person();
     const voiceId = await tts.voice(person.id);

@@ -1,6 +1,7 @@
 import { requireViewer } from '@timbre/platform/viewer';
 import type { Context } from '../context.ts';
 import type { MutationResolvers } from '../generated/types.ts';
+import { spenderOf } from '../services/admit.ts';
 import { cancelGeneration } from '../services/cancel-generation.ts';
 import { deleteGenerations } from '../services/delete-generations.ts';
 import { generateSpeech, type Started } from '../services/generate-speech.ts';
@@ -10,12 +11,12 @@ export const Mutation: MutationResolvers = {
   async generateSpeech(_, { input }, context) {
     const { settings, maxCredits = null, format = 'MP3_44100_128', ...rest } = input;
     const request = { ...rest, format, maxCredits, speed: settings?.speed ?? 1 };
-    return started(context, await generateSpeech(context.deps, requireViewer(context.identity), request));
+    return started(context, await generateSpeech(context.deps, spenderOf(context.identity), request));
   },
 
   async retryFailedChunks(_, { id, idempotencyKey }, context) {
-    const viewerId = requireViewer(context.identity);
-    return started(context, await retryFailedChunks(context.deps, viewerId, id, idempotencyKey));
+    const spender = spenderOf(context.identity);
+    return started(context, await retryFailedChunks(context.deps, spender, id, idempotencyKey));
   },
 
   async cancelGeneration(_, { id }, { deps, identity, loaders }) {

@@ -1,6 +1,8 @@
 import type { Plan } from '@timbre/db/billing/plans';
 import type { Tx } from '@timbre/db/client';
 import { hold } from '@timbre/db/ledger/hold';
+import type { Identity } from '@timbre/platform/identity';
+import { requireViewer } from '@timbre/platform/viewer';
 import { countActive, lockTenant, readMeanRunMs } from '../repos/generations.ts';
 import { Refusal } from './refusal.ts';
 
@@ -10,8 +12,21 @@ const WAITING_PER_SLOT = 20;
 const HOLD_TTL_SECONDS = 3600;
 const RETRY_AFTER_MS = { least: 1_000, unknown: 5_000, most: 60_000 };
 
+/** Whose credits are spent, and with what. */
+export interface Spender {
+  userId: string;
+  /** Null where it is no API key. */
+  apiKeyId: string | null;
+}
+
+/** @throws AppError UNAUTHENTICATED for the anonymous. */
+export function spenderOf(identity: Identity): Spender {
+  const { credential } = identity;
+  return { userId: requireViewer(identity), apiKeyId: credential?.kind === 'key' ? credential.id : null };
+}
+
 export interface Admission {
-  ownerId: string;
+  spender: Spender;
   generationId: string;
   /** To hold; 0 holds nothing. */
   credits: number;
@@ -23,17 +38,20 @@ export interface Admission {
  * how many of the tenant's generations are queued before it. The tenant's starts wait for each other here, so that of
  * any number at once exactly those get in that fit.
  */
-export async function admit(tx: Tx, { ownerId, generationId, credits, plan }: Admission): Promise<number> {
+export async function admit(tx: Tx, { spender, generationId, credits, plan }: Admission): Promise<number> {
+  const { userId: ownerId } = spender;
   await lockTenant(tx, ownerId);
   if (credits > 0) {
-    const held = await hold(tx, { userId: ownerId, generationId, credits, ttlSeconds: HOLD_TTL_SECONDS });
+    const held = await hold(tx, { ...spender, generationId, credits, ttlSeconds: HOLD_TTL_SECONDS });
     if (!held.ok) {
       const { required, available, resetsAt } = held;
+      const what =
+        held.of === 'key' ? `the API key may spend ${String(available)}` : `${String(available)} are available`;
       throw new Refusal([
         {
           __typename: 'QuotaExceededError',
           code: 'QUOTA_EXCEEDED',
-          message: `This costs ${String(required)} credits; ${String(available)} are available until ${resetsAt.toISOString()}.`,
+          message: `This costs ${String(required)} credits; ${what} until ${resetsAt.toISOString()}.`,
           path: ['input', 'text'],
           required,
           available,

@@ -15,7 +15,7 @@ import { insertGeneration } from '../repos/generations.ts';
 import { insertQueuedGeneration } from '../repos/queue-generation.ts';
 import { lockCachedRendering } from '../repos/renderings.ts';
 import type { RenderingRow } from '../rows.ts';
-import { admit } from './admit.ts';
+import { admit, type Spender } from './admit.ts';
 import { contentHash } from './content-hash.ts';
 import type { Deps } from './deps.ts';
 import { notify } from './notify.ts';
@@ -44,10 +44,10 @@ const startedResult = z.object({ generationId: z.string() });
  * refusal leaves nothing behind, not even the idempotency key.
  * @throws AppError ENGINE_UNAVAILABLE where there is nothing to speak with.
  */
-export async function generateSpeech(deps: Deps, viewerId: string, request: GenerateRequest): Promise<Started> {
+export async function generateSpeech(deps: Deps, spender: Spender, request: GenerateRequest): Promise<Started> {
   const { idempotencyKey: key, ...input } = request;
   const call = { operation: 'generateSpeech', key, keyPath: ['input', 'idempotencyKey'], input };
-  return startOnce(deps, viewerId, call, (tx) => start(deps, tx, viewerId, request));
+  return startOnce(deps, spender.userId, call, (tx) => start(deps, tx, spender, request));
 }
 
 interface StartCall {
@@ -94,7 +94,8 @@ function conflict(key: string, path: readonly string[]): Refused {
   };
 }
 
-async function start(deps: Deps, tx: Tx, viewerId: string, request: GenerateRequest): Promise<string> {
+async function start(deps: Deps, tx: Tx, spender: Spender, request: GenerateRequest): Promise<string> {
+  const { userId: viewerId } = spender;
   const models = deps.models();
   if (models.length === 0) throw new AppError('ENGINE_UNAVAILABLE', 'No speech engine is installed here.');
   const { plan } = await readEntitlements(tx, viewerId);
@@ -124,7 +125,7 @@ async function start(deps: Deps, tx: Tx, viewerId: string, request: GenerateRequ
     throw new Refusal([tooDear(credits, request, model)]);
   // Before the tenant's lock is taken: a long text takes a while to split.
   const ranges = planChunks(request.text).map(({ start: charStart, end: charEnd }) => ({ charStart, charEnd }));
-  const queued = await admit(tx, { ownerId: viewerId, generationId: generation.id, credits, plan });
+  const queued = await admit(tx, { spender, generationId: generation.id, credits, plan });
   return insertQueued(deps, tx, generation, { ranges, queued, plan, hash });
 }
 

@@ -6,7 +6,7 @@ import { readChunksFrom, requeueFailedChunks } from '../repos/chunks.ts';
 import { appendEvents } from '../repos/events.ts';
 import { lockOwnGenerations, lockTenant, updateGeneration } from '../repos/generations.ts';
 import { updateRendering } from '../repos/renderings.ts';
-import { admit } from './admit.ts';
+import { admit, type Spender } from './admit.ts';
 import type { Deps } from './deps.ts';
 import { checkVoice, startOnce, type Started } from './generate-speech.ts';
 import { priceOf } from './price.ts';
@@ -18,12 +18,13 @@ import { progressEvent } from './transitions.ts';
  * are. The generation's events go on behind its GenerationFinished.
  * @throws AppError ENGINE_UNAVAILABLE where there is nothing to speak with.
  */
-export async function retryFailedChunks(deps: Deps, viewerId: string, id: string, key: string): Promise<Started> {
+export async function retryFailedChunks(deps: Deps, spender: Spender, id: string, key: string): Promise<Started> {
   const call = { operation: 'retryFailedChunks', key, keyPath: ['idempotencyKey'], input: { id } };
-  return startOnce(deps, viewerId, call, (tx) => restart(deps, tx, viewerId, id));
+  return startOnce(deps, spender.userId, call, (tx) => restart(deps, tx, spender, id));
 }
 
-async function restart({ jobs, models }: Deps, tx: Tx, viewerId: string, id: string): Promise<string> {
+async function restart({ jobs, models }: Deps, tx: Tx, spender: Spender, id: string): Promise<string> {
+  const { userId: viewerId } = spender;
   if (models().length === 0) throw new AppError('ENGINE_UNAVAILABLE', 'No speech engine is installed here.');
   // Tenant before generation: the order in which `admit` is reached from everywhere.
   await lockTenant(tx, viewerId);
@@ -43,7 +44,7 @@ async function restart({ jobs, models }: Deps, tx: Tx, viewerId: string, id: str
   const { characters, charactersDone, microCreditsPerCharacter: rate, renderingId } = generation;
   const { plan } = await readEntitlements(tx, viewerId);
   const credits = priceOf(characters, rate) - priceOf(charactersDone, rate);
-  const queued = await admit(tx, { ownerId: viewerId, generationId: id, credits, plan });
+  const queued = await admit(tx, { spender, generationId: id, credits, plan });
 
   const [first] = await requeueFailedChunks(tx, renderingId);
   if (first !== undefined) {

@@ -1,6 +1,7 @@
 import { grant } from '@timbre/db/ledger/grant';
 import { createJobs } from '@timbre/db/jobs';
 import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
+import { apiKeys, users } from '@timbre/db/users/tables';
 import { voices } from '@timbre/db/voices/tables';
 import { createIdentityVerifier } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
@@ -68,6 +69,15 @@ export async function startTestTts(options: TestTtsOptions = {}) {
 
     /** Somebody new, or somebody by id. */
     person: (userId: string = newId('usr')) => callerOf(server.url, userId),
+
+    /** A new API key of somebody's, and who comes with it. */
+    async withKey(userId: string, key: Partial<typeof apiKeys.$inferInsert> = {}) {
+      const id = newId('key');
+      await db.insert(users).values({ id: userId, issuer: 'test', subject: userId }).onConflictDoNothing();
+      await db.insert(apiKeys).values({ id, userId, name: 'A key', secretHash: '', scopes: ['tts:write'], ...key });
+      const credential = { kind: 'key', id, session: null, issuedAt: null, expiresAt: null } as const;
+      return { keyId: id, machine: callerOf(server.url, userId, credential) };
+    },
 
     async plan(userId: string, planId: string, credits = 0): Promise<void> {
       await db.transaction((tx) => grant(tx, { userId, planId, credits }));

@@ -1,0 +1,2 @@
+ALTER TABLE "billing"."holds" ADD COLUMN "api_key_id" text;--> statement-breakpoint
+CREATE INDEX "holds_api_key" ON "billing"."holds" USING btree ("api_key_id","settled_at") WHERE api_key_id is not null;
