@@ -1,5 +1,6 @@
 import type { Logger } from '@timbre/platform/logger';
 import { createPolicyEvaluation } from './auth/evaluate-policies.ts';
+import { checkReaches } from './cache/reach.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
 import type { Demand } from './demand/demand.ts';
 import { createEngine } from './engine.ts';
@@ -34,6 +35,7 @@ export async function buildGeneration(sdl: string, context: GenerationContext): 
   const sharedPlans = planCache === undefined ? undefined : { cache: planCache, log };
   const supergraph = await loadSupergraph(sdl, { sharedPlans });
   try {
+    checkReaches(options.responseCache?.mutations ?? {}, supergraph);
     const subgraphs = supergraph.subgraphs.map(({ name, url }) => ({ name, url: options.subgraphUrl?.(name) ?? url }));
     const prepare = createPrepare(supergraph, {
       limits: limitsOf(options),

@@ -1,5 +1,6 @@
 import type { EnvSource } from '@timbre/platform/env';
 import { SettingsError } from '@timbre/platform/env';
+import { checkReaches } from './cache/reach.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
 import { openDocuments } from './documents/open-documents.ts';
 import type { RouterSettings } from './env.ts';
@@ -13,17 +14,20 @@ import { textSource } from './sources/text-source.ts';
  * @throws SettingsError that lists what is wrong
  */
 export async function checkSettings(settings: RouterSettings, variables: EnvSource): Promise<string> {
-  if (settings.config !== null) {
-    const { documents } = await readConfiguration(settings.config, variables);
-    if (documents !== undefined) await openDocuments(documents, { file: settings.config, shared: null });
+  const configuration = settings.config === null ? {} : await readConfiguration(settings.config, variables);
+  const { documents, responseCache } = configuration;
+  if (documents !== undefined && settings.config !== null) {
+    await openDocuments(documents, { file: settings.config, shared: null });
   }
   const source = textSource(settings.supergraph);
   try {
     const supergraph = await loadSupergraph((await source.read()) ?? '');
     supergraph.unload();
+    checkReaches(responseCache?.mutations ?? {}, supergraph);
     const subgraphs = supergraph.subgraphs.map(({ name }) => name).join(', ');
     return `${settings.config ?? 'No configuration'} and ${source.name} (${subgraphs}) can be served.`;
   } catch (error) {
+    if (error instanceof SettingsError) throw error;
     throw new SettingsError(`The supergraph ${source.name}`, [error instanceof Error ? error.message : String(error)]);
   }
 }

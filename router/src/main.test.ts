@@ -287,6 +287,10 @@ describe('what it cannot run with', () => {
     await expect(runProgram(checked)).rejects.toThrow(
       /exit 1: .*checked\.yaml is not usable:\n {2}1:\d+ limits.*maxDept/,
     );
+    await writeFile(config, 'responseCache: { mutations: { nothingLikeIt: { subgraphs: [nowhere] } } }\n');
+    const unknown = /exit 1: responseCache\.mutations is not usable:\n {2}nothingLikeIt .*\n {2}.*nowhere/;
+    await expect(runProgram(checked)).rejects.toThrow(unknown);
+    await expect(runProgram(checked.slice(0, -1))).rejects.toThrow(unknown);
     await expect(runProgram(['--supergraph', config, '--check'])).rejects.toThrow(
       /exit 1: The supergraph .*is not usable/,
     );

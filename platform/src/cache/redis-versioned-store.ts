@@ -19,7 +19,8 @@ const ONCE_MS = 60_000;
 
 /**
  * KEYS: sequence, epoch, the name of what is done once or '', markers. ARGV: where the sequence begins and the name of
- * the epoch where there is none; where it must be at least; how long markers last; how long what is done once is remembered.
+ * the epoch where there is none; where it must be at least; how long markers last; how long what is done once is remembered;
+ * the parts of the markers, none for the whole.
  */
 const MARK = `
 if KEYS[3] ~= '' and not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[5]) then return redis.call('GET', KEYS[1]) end
@@ -30,7 +31,18 @@ if sequence < tonumber(ARGV[3]) then
 end
 redis.call('INCR', KEYS[1])
 local now = redis.call('GET', KEYS[1])
-for i = 4, #KEYS do redis.call('SET', KEYS[i], now, 'PX', ARGV[4]) end
+for i = 4, #KEYS do
+  local marker = now
+  if #ARGV > 5 then
+    local before = redis.call('GET', KEYS[i]) or '0'
+    local parts = {}
+    for part, marked in string.gmatch(before, '(%S+)=(%d+)') do parts[part] = marked end
+    for part = 6, #ARGV do parts[ARGV[part]] = now end
+    marker = string.match(before, '^%S+')
+    for part, marked in pairs(parts) do marker = marker .. ' ' .. part .. '=' .. marked end
+  end
+  redis.call('SET', KEYS[i], marker, 'PX', ARGV[4])
+end
 return now
 `;
 
@@ -129,7 +141,7 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     });
   }
 
-  async function mark(markers: readonly string[], { ttlMs, once }: MarkOptions): Promise<number | null> {
+  async function mark(markers: readonly string[], { ttlMs, once, parts }: MarkOptions): Promise<number | null> {
     if (redis.status !== 'ready') return null;
     const keys = [
       PREFIX + SEQUENCE,
@@ -148,6 +160,7 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
       latest < 0 ? 0 : latest,
       ttlMs,
       ONCE_MS,
+      ...(parts ?? []),
     );
     const now = await inTime(answer, markDeadlineMs);
     return typeof now === 'string' ? Number(now) : null;

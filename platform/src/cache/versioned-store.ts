@@ -13,7 +13,7 @@ export interface VersionedStore {
   /** Kept for a while at most; what cannot be kept is lost. */
   write(key: string, value: string, ttlMs: number): void;
   /**
-   * Moves the sequence on, and sets markers to where it is then.
+   * Moves the sequence on, and sets markers to where it is then. `readMarker` reads them.
    *
    * @returns null where it is not known to have been done; it may be done all the same, later
    */
@@ -34,4 +34,6 @@ export interface MarkOptions {
   ttlMs: number;
   /** Done once of all the times that it is asked for under this name within a minute. */
   once?: string;
+  /** What of each marker is set, by names without spaces; none, or null: the whole. Default null. */
+  parts?: readonly string[] | null;
 }

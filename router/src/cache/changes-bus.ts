@@ -30,11 +30,15 @@ const changeSchema = z.strictObject({
   from: z.string(),
   sequence: z.int().nonnegative().nullable(),
   tags: z.array(z.string()),
+  /** Absent: everywhere. */
+  parts: z.array(z.string()).nullable().default(null),
 });
 
 const AGAIN_MS = 1_000;
 /** Of a message: the rest is for what is around the tags. */
 const MAX_TAG_BYTES = MAX_MESSAGE_BYTES - 400;
+/** More parts than fit here are everywhere. */
+const MAX_PARTS_BYTES = MAX_TAG_BYTES / 2;
 
 export function createChangesBus(options: ChangesBusOptions): ChangesBus {
   const { bus, log, onChange, onInvalidations, onGap } = options;
@@ -88,9 +92,11 @@ export function createChangesBus(options: ChangesBusOptions): ChangesBus {
   for (const [channel, heard] of channelsHeard) void subscribe(channel, heard);
 
   return {
-    announce({ tags, sequence }) {
-      for (const some of inMessages(tags)) {
-        void bus.publish(channels.cacheChanges, JSON.stringify({ from, sequence, tags: some }));
+    announce({ tags, parts, sequence }) {
+      const partsBytes = parts === null ? 0 : Buffer.byteLength(JSON.stringify(parts));
+      const where = parts === null || partsBytes > MAX_PARTS_BYTES ? {} : { parts };
+      for (const some of inMessages(tags, MAX_TAG_BYTES - Math.min(partsBytes, MAX_PARTS_BYTES))) {
+        void bus.publish(channels.cacheChanges, JSON.stringify({ from, sequence, ...where, tags: some }));
       }
     },
     async close() {
@@ -101,13 +107,13 @@ export function createChangesBus(options: ChangesBusOptions): ChangesBus {
   };
 }
 
-function inMessages(tags: readonly string[]): string[][] {
+function inMessages(tags: readonly string[], maxBytes: number): string[][] {
   const messages: string[][] = [];
-  let bytes = MAX_TAG_BYTES;
+  let bytes = maxBytes;
   for (const tag of tags) {
     const size = Buffer.byteLength(JSON.stringify(tag)) + 1;
     bytes += size;
-    if (bytes > MAX_TAG_BYTES) {
+    if (bytes > maxBytes) {
       messages.push([]);
       bytes = size;
     }

@@ -11,6 +11,7 @@ import { keepingOf } from './keeping.ts';
 import type { Keeping, KeepingRules } from './keeping.ts';
 import type { KnownFetch } from './known-fetch.ts';
 import type { LookupMetrics } from './lookup-metrics.ts';
+import { changedForAllIn, changedIn } from './reach.ts';
 import type { SharedEntries } from './shared-entries.ts';
 import type { Standpoint, Timeline } from './timeline.ts';
 
@@ -40,6 +41,9 @@ interface Lookup {
   request: SubgraphRequest;
   view: CacheView;
   standpoint: Standpoint;
+  /** What is older, or shown to everybody and older, lacks a mutation of the caller's. */
+  since: number;
+  sinceForAll: number;
   parts: readonly Part[];
   keys: readonly string[];
   /** Whose answers the keys are of: what was learned meanwhile may be another thing. */
@@ -75,32 +79,36 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     });
   }
 
-  function isValid(entry: Entry, { since, reign }: Standpoint, now: number): boolean {
-    return entry.asOf >= since && entry.reign === reign && now < entry.staleUntil && invalidations.isValid(entry);
+  function isValid(entry: Entry, { known, standpoint, since, sinceForAll }: Lookup, now: number): boolean {
+    if (entry.asOf < (entry.isPublic ? sinceForAll : since)) return false;
+    if (entry.reign !== standpoint.reign || now >= entry.staleUntil) return false;
+    return invalidations.isValid(entry, known.subgraph);
   }
 
-  function find({ keys, found, standpoint }: Lookup): boolean {
+  function find(lookup: Lookup): boolean {
+    const { keys, found } = lookup;
     const now = Date.now();
     let isComplete = true;
     for (const [index, key] of keys.entries()) {
       if (found[index] !== undefined) continue;
       const entry = entries.get(key);
-      if (entry !== undefined && isValid(entry, standpoint, now)) found[index] = entry;
+      if (entry !== undefined && isValid(entry, lookup, now)) found[index] = entry;
       else isComplete = false;
     }
     return isComplete;
   }
 
-  async function findShared({ known, keys, found, standpoint }: Lookup, from: SharedEntries): Promise<void> {
+  async function findShared(lookup: Lookup, from: SharedEntries): Promise<void> {
+    const { known, keys, found } = lookup;
     const missing = keys.flatMap((key, index) => (found[index] === undefined ? [{ key, index }] : []));
     const read = await from.get(
       missing.map(({ key }) => key),
-      (isPublic) => known.staticTags(isPublic),
+      known,
     );
     const now = Date.now();
     for (const [at, { key, index }] of missing.entries()) {
       const entry = read[at];
-      if (entry === undefined || !isValid(entry, standpoint, now)) continue;
+      if (entry === undefined || !isValid(entry, lookup, now)) continue;
       entries.set(key, entry, keepData(entry.data).bytes);
       found[index] = entry;
       metricsOf(known.subgraph).shared();
@@ -109,13 +117,13 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
 
   /** Waits for calls in flight that ask for the same. */
   async function findPending(lookup: Lookup): Promise<void> {
-    const { known, keys, found, standpoint } = lookup;
+    const { known, keys, found, since } = lookup;
     if (!known.keeps) return;
     const joined = new Set<Promise<unknown>>();
     for (const [index, key] of keys.entries()) {
       const call = found[index] === undefined ? pending.get(key) : undefined;
       // One that began before a change would bring what was before it.
-      if (call !== undefined && call.asOf >= standpoint.since && call.version === invalidations.version) {
+      if (call !== undefined && call.asOf >= since && call.version === invalidations.version) {
         joined.add(call.done);
       }
     }
@@ -240,7 +248,18 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
       return view.call(request);
     }
     const found = keys.map(() => undefined);
-    const lookup: Lookup = { known, request, view, standpoint, parts, keys, isPrivate: known.isPrivate, found };
+    const lookup: Lookup = {
+      known,
+      request,
+      view,
+      standpoint,
+      since: changedIn(standpoint.since, known.subgraph),
+      sinceForAll: changedForAllIn(standpoint.since, known.subgraph),
+      parts,
+      keys,
+      isPrivate: known.isPrivate,
+      found,
+    };
     return find(lookup) ? Promise.resolve(answer(lookup)) : askForMissing(lookup);
   }
 

@@ -1,3 +1,8 @@
+import { markedAgain, UNMARKED } from '@timbre/platform/cache/marker';
+import type { Marker } from '@timbre/platform/cache/marker';
+import { changedIn } from './reach.ts';
+import type { Change } from './timeline.ts';
+
 /** Something kept, as far as it can be made invalid. */
 export interface Tagged {
   /** Where the sequence of changes was before it was asked for. */
@@ -13,26 +18,26 @@ export interface Tagged {
 export interface Invalidations {
   /** Grows with every invalidation: what was found valid at a version is so until the next. */
   readonly version: number;
-  /** What has one of the tags and is older than `sequence` is not valid any more. */
-  add(tags: readonly string[], sequence: number): void;
+  /** What has one of the tags and is older than `sequence` is not valid any more, where it is of one of the parts. */
+  add(change: Change & { sequence: number }): void;
   /** Nothing that is older is valid any more. */
   addAll(sequence: number): void;
-  isValid(kept: Tagged): boolean;
+  isValid(kept: Tagged, subgraph: string): boolean;
 }
 
 /** Beyond these, everything that is older than the latest of them is invalid. */
 const MAX_TAGS = 100_000;
 
 export function createInvalidations(): Invalidations {
-  const latest = new Map<string, number>();
+  const latest = new Map<string, Marker>();
   let floor = -1;
   let highest = -1;
   let version = 0;
 
-  const isCurrent = ({ asOf }: Tagged, tags: readonly string[]): boolean => {
+  const isCurrent = ({ asOf }: Tagged, tags: readonly string[], subgraph: string): boolean => {
     for (const tag of tags) {
-      const sequence = latest.get(tag);
-      if (sequence !== undefined && asOf < sequence) return false;
+      const marker = latest.get(tag);
+      if (marker !== undefined && asOf < changedIn(marker, subgraph)) return false;
     }
     return true;
   };
@@ -41,7 +46,7 @@ export function createInvalidations(): Invalidations {
     get version() {
       return version;
     },
-    add(tags, sequence) {
+    add({ tags, parts, sequence }) {
       version += 1;
       highest = Math.max(highest, sequence);
       if (latest.size + tags.length > MAX_TAGS) {
@@ -49,7 +54,11 @@ export function createInvalidations(): Invalidations {
         floor = highest;
         return;
       }
-      for (const tag of tags) if ((latest.get(tag) ?? -1) < sequence) latest.set(tag, sequence);
+      const first = markedAgain(UNMARKED, parts, sequence);
+      for (const tag of tags) {
+        const marker = latest.get(tag);
+        latest.set(tag, marker === undefined ? first : markedAgain(marker, parts, sequence));
+      }
     },
     addAll(sequence) {
       version += 1;
@@ -57,9 +66,10 @@ export function createInvalidations(): Invalidations {
       floor = highest;
       latest.clear();
     },
-    isValid(kept) {
+    isValid(kept, subgraph) {
       if (kept.checked === version) return true;
-      if (kept.asOf < floor || !isCurrent(kept, kept.tags) || !isCurrent(kept, kept.ownTags)) return false;
+      if (kept.asOf < floor || !isCurrent(kept, kept.tags, subgraph)) return false;
+      if (!isCurrent(kept, kept.ownTags, subgraph)) return false;
       kept.checked = version;
       return true;
     },

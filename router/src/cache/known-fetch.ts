@@ -9,6 +9,8 @@ import type { EntityTypes } from './entity-types.ts';
 import { fetchFacts } from './fetch-facts.ts';
 import type { FetchFacts } from './fetch-facts.ts';
 import { namedEntity } from './named-entity.ts';
+import { createReachOf } from './reach.ts';
+import type { MutationReaches, Reach } from './reach.ts';
 import { containsTag, entityTag, partlyTag, subgraphTag, typeTag } from './tags.ts';
 import { EVERYTHING } from './timeline.ts';
 
@@ -23,6 +25,8 @@ export interface KnownFetch extends Pick<FetchFacts, 'kind' | 'hash'> {
   staticTags(isPublic: boolean): readonly string[];
   /** The tags of an answer, or of one entity, beside these. */
   tagsOf(data: unknown, about: { representation: Data | null; variables: Data; isPublic: boolean }): string[];
+  /** How far it goes, of a mutation. */
+  reach: Reach;
   /** What is not valid any more when a mutation has brought this; null where its outcome is not known. */
   changedBy(data: unknown): string[];
 }
@@ -36,7 +40,8 @@ export interface KnownFetches {
 export type CachedSupergraph = Pick<LoadedSupergraph, 'schema' | 'keys' | 'possibleTypes' | 'subgraphs' | 'cacheTags'>;
 
 /** What is known of the operations that the plans of a supergraph have for its subgraphs. */
-export function createKnownFetches(supergraph: CachedSupergraph): KnownFetches {
+export function createKnownFetches(supergraph: CachedSupergraph, mutations: MutationReaches): KnownFetches {
+  const reachOf = createReachOf(mutations);
   const entities = createEntityTypes(supergraph);
   // Operations are made once per plan.
   const known = new WeakMap<SubgraphOperation, KnownFetch | null>();
@@ -46,7 +51,7 @@ export function createKnownFetches(supergraph: CachedSupergraph): KnownFetches {
       let fetch = known.get(operation);
       if (fetch === undefined) {
         const facts = fetchFacts(operation, supergraph.schema);
-        fetch = facts === null ? null : knownFetch(operation, facts, { ...supergraph, entities });
+        fetch = facts === null ? null : knownFetch(operation, facts, { ...supergraph, entities, reachOf });
         known.set(operation, fetch);
       }
       return fetch;
@@ -57,10 +62,11 @@ export function createKnownFetches(supergraph: CachedSupergraph): KnownFetches {
 function knownFetch(
   { subgraph }: SubgraphOperation,
   facts: FetchFacts,
-  supergraph: CachedSupergraph & { entities: EntityTypes },
+  supergraph: CachedSupergraph & { entities: EntityTypes; reachOf: ReturnType<typeof createReachOf> },
 ): KnownFetch {
   const { entities, subgraphs } = supergraph;
   const { kind, hash, types, containing, fields } = facts;
+  const reach = supergraph.reachOf(fields.map(({ name }) => name.value));
   const cacheTags = createCacheTags(subgraph, supergraph);
   const namedIn = namedEntity(facts, supergraph);
   const entityTypes = types.filter((type) => entities.keySets(type) !== undefined);
@@ -96,9 +102,12 @@ function knownFetch(
       if (isPublic) for (const type of entityTypes) if (type !== named) tags.add(containsTag(type));
       return [...tags];
     },
+    reach,
     changedBy(data) {
       const tags = new Set<string>();
-      for (const type of types) for (const each of entities.related(type)) tags.add(containsTag(each));
+      if (reach.isPublic) {
+        for (const type of types) for (const each of entities.related(type)) tags.add(containsTag(each));
+      }
       const { identified, unknown } = containedEntities(containing, data, supergraph);
       for (const { type, key } of identified.values()) {
         for (const each of entities.related(type)) tags.add(entities.tag(each, key)).add(partlyTag(each));

@@ -22,6 +22,8 @@ import { MAX_KEPT_MS } from './keeping.ts';
 import { createKnownFetches } from './known-fetch.ts';
 import type { CachedSupergraph } from './known-fetch.ts';
 import { createCacheMetrics } from './lookup-metrics.ts';
+import { ANYTHING } from './reach.ts';
+import type { MutationReaches } from './reach.ts';
 import { createSharedEntries } from './shared-entries.ts';
 import { createTimeline } from './timeline.ts';
 import type { Standpoint } from './timeline.ts';
@@ -33,6 +35,8 @@ export interface ResponseCacheOptions {
   store?: VersionedStore;
   /** Lets others invalidate over HTTP; default nobody. */
   invalidation?: { sharedKey: string };
+  /** What mutations can change, where that is less than everything. */
+  mutations?: MutationReaches;
   /** For all subgraphs; each is kept as it says in `Cache-Control`, and nothing else is, by default. */
   all?: SubgraphCaching;
   /** By the subgraph's name. */
@@ -98,7 +102,7 @@ export function createResponseCache(
   options: ResponseCacheOptions,
   { log, registry, bus, vary }: ResponseCacheContext,
 ): ResponseCache {
-  const { maxBytes = DEFAULT_MAX_BYTES, store = null } = options;
+  const { maxBytes = DEFAULT_MAX_BYTES, store = null, mutations = {} } = options;
   const metrics = createCacheMetrics(registry);
   const entries = createEntries({ maxBytes, onEvicted: metrics.evicted });
   metrics.watch(entries);
@@ -138,7 +142,7 @@ export function createResponseCache(
 
   return {
     on(supergraph) {
-      const known = createKnownFetches(supergraph);
+      const known = createKnownFetches(supergraph, mutations);
       current = { subgraphs: supergraph.subgraphs, entities: known.entities };
 
       function query(caller: Caller, call: Ask): CachedOperation {
@@ -170,15 +174,17 @@ export function createResponseCache(
         return async (request) => {
           const { operation } = request;
           if (operation.kind !== 'mutation') return call(request);
-          let changed = known.of(operation)?.changedBy(null) ?? [];
-          timeline.mutationBegins(name);
+          const fetch = known.of(operation);
+          const { parts } = fetch?.reach ?? ANYTHING;
+          let tags = fetch?.changedBy(null) ?? [];
+          timeline.mutationBegins(name, parts);
           try {
             const response = await call(request);
-            changed = known.of(operation)?.changedBy(response.data) ?? changed;
+            tags = fetch?.changedBy(response.data) ?? tags;
             return response;
           } finally {
             // Whatever the outcome: what failed may have changed something before.
-            await timeline.mutationEnded(name, changed);
+            await timeline.mutationEnded(name, { tags, parts });
           }
         };
       }

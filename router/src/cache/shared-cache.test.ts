@@ -4,6 +4,7 @@ import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RouterOptions } from '../router-options.ts';
+import type { ResponseCacheOptions } from './response-cache.ts';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -49,9 +50,9 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     await redis.stop();
   });
 
-  async function startRouter(options: Partial<RouterOptions> = {}): Promise<TestRouter> {
-    const store = createRedisVersionedStore({ url: redis.url, log });
-    const router = await startTestRouter(graph, { issuer, responseCache: { store }, ...options });
+  async function startRouter({ responseCache, ...options }: Partial<RouterOptions> = {}): Promise<TestRouter> {
+    const store = responseCache?.store ?? createRedisVersionedStore({ url: redis.url, log });
+    const router = await startTestRouter(graph, { issuer, responseCache: { ...responseCache, store }, ...options });
     open.push(router, store);
     await isShared(router);
     return router;
@@ -188,6 +189,113 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(before - begun).toBeLessThan(1_400);
     await isShared(one);
     expect(await ask(one, ann)).toMatchObject({ count: 3 });
+  });
+
+  describe('where it is declared what mutations reach', () => {
+    const mutations = {
+      renameUnseen: { subgraphs: ['catalog'], public: false },
+      setCount: { subgraphs: ['stock'] },
+    };
+
+    beforeEach(async () => {
+      graph.catalog.cacheControl = 'private, max-age=60';
+      graph.stock.cacheControl = 'private, max-age=60';
+      one = await startRouter(patient({ mutations }));
+      two = await startRouter(patient({ mutations }));
+    });
+
+    /** However busy this machine is, what is kept is found. */
+    const patient = (responseCache: ResponseCacheOptions) => ({
+      responseCache: {
+        ...responseCache,
+        store: createRedisVersionedStore({ url: redis.url, log, readDeadlineMs: 5_000 }),
+      },
+    });
+
+    /** What a router asks which subgraph for. */
+    async function asked(router: TestRouter): Promise<{ product: unknown; catalog: number; stock: number }> {
+      const before = { catalog: graph.catalog.received.length, stock: graph.stock.received.length };
+      const product = await ask(router, ann);
+      return {
+        product,
+        catalog: graph.catalog.received.length - before.catalog,
+        stock: graph.stock.received.length - before.stock,
+      };
+    }
+
+    test("on no router is anything older than a mutation of its reader's, and what it does not reach is kept", async () => {
+      let name = 'Product p1';
+      let count = 0;
+      for (let round = 1; round < 25; round += 1) {
+        await Promise.all([ask(one, ann), ask(two, ann), ask(one, bob), ask(two, bob)]);
+        const [writer, reader] = round % 2 === 0 ? [one, two] : [two, one];
+        const kind = (['name', 'count', 'undeclared', 'both'] as const)[round % 4] ?? 'both';
+        if (kind === 'count' || kind === 'both') count = round;
+        if (kind !== 'count') name = `name ${round}`;
+        const fields = {
+          name: `renameUnseen(id: "p1", name: "${name}")`,
+          count: `setCount(id: "p1", count: ${count}) { count }`,
+          undeclared: `rename(id: "p1", name: "${name}") { name }`,
+          both: `setCount: renameUnseen(id: "p1", name: "${name}") renameUnseen: setCount(id: "p1", count: ${count}) { count }`,
+        };
+        await writer.query(`mutation { ${fields[kind]} }`, { token: ann });
+        const { product, catalog, stock } = await asked(reader);
+        expect(product, kind).toEqual({ id: 'p1', name, count });
+        expect([catalog, stock], kind).toEqual([kind === 'count' ? 0 : 1, kind === 'name' ? 0 : 1]);
+        expect(await ask(writer, ann), kind).toEqual({ id: 'p1', name, count });
+      }
+    });
+
+    test('a router that has nothing declared goes by what another has', async () => {
+      const other = await startRouter(patient({}));
+      for (const name of ['first', 'second']) {
+        await ask(other, ann);
+        await one.query(`mutation { renameUnseen(id: "p1", name: "${name}") }`, { token: ann });
+        expect(await asked(other)).toEqual({ product: { id: 'p1', name, count: 0 }, catalog: 1, stock: 0 });
+      }
+    });
+
+    test('a mutation in whose middle Redis goes away, and whose end it is not told of, has begun', async () => {
+      await Promise.all([ask(one, ann), ask(two, ann)]);
+      const { held, release } = graph.catalog.hold('renameUnseen');
+      const change = one.query('mutation { renameUnseen(id: "p1", name: "new") }', { token: ann });
+      await held;
+      // Those who read are not disturbed.
+      await admin.call('CLIENT', 'PAUSE', '3000', 'WRITE');
+      release();
+      expect((await change).errors).toEqual([]);
+      const changed = { id: 'p1', name: 'new', count: 0 };
+      expect(await asked(two)).toEqual({ product: changed, catalog: 1, stock: 0 });
+      // It does not know who else has heard of it.
+      expect(await asked(one)).toEqual({ product: changed, catalog: 1, stock: 1 });
+      await admin.call('CLIENT', 'UNPAUSE');
+      await until(async () => {
+        const again = await asked(one);
+        expect(again.product).toEqual(changed);
+        return again.catalog === 0;
+      });
+      expect((await asked(two)).product).toEqual(changed);
+    });
+
+    test('a Redis that goes away in the middle of a mutation, and comes back empty, makes nothing stale', async () => {
+      await Promise.all([ask(one, ann), ask(two, ann)]);
+      const { held, release } = graph.catalog.hold('renameUnseen');
+      const change = one.query('mutation { renameUnseen(id: "p1", name: "new") }', { token: ann });
+      await held;
+      await redis.kill();
+      release();
+      await change;
+      const changed = { id: 'p1', name: 'new', count: 0 };
+      for (const router of [one, two]) expect(await ask(router, ann)).toEqual(changed);
+      await redis.start();
+      for (const router of [one, two]) {
+        await until(async () => {
+          const again = await asked(router);
+          expect(again.product).toEqual(changed);
+          return again.catalog === 0;
+        });
+      }
+    });
   });
 
   test('what somebody else has written to the store is not taken', async () => {

@@ -1,16 +1,18 @@
+import { readMarker } from '@timbre/platform/cache/marker';
 import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
 import { z } from 'zod';
 import type { Entry } from './entries.ts';
+import type { KnownFetch } from './known-fetch.ts';
+import { changedIn } from './reach.ts';
 import { EVERYTHING, markerOf } from './timeline.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The tags of all answers to an operation that are, or are not, for everybody. */
-export type StaticTags = (isPublic: boolean) => readonly string[];
+type StaticTags = KnownFetch['staticTags'];
 
 /** What the processes that share a store keep for each other. */
 export interface SharedEntries {
-  /** What is there and valid; undefined in the places of the others. */
-  get(keys: readonly string[], tagsOf: StaticTags): Promise<(Entry | undefined)[]>;
+  /** What of a subgraph is there and valid; undefined in the places of the others. */
+  get(keys: readonly string[], known: Pick<KnownFetch, 'staticTags' | 'subgraph'>): Promise<(Entry | undefined)[]>;
   set(key: string, entry: Entry): void;
 }
 
@@ -29,7 +31,7 @@ const MAX_CHARACTERS = 1024 * 1024;
 
 export function createSharedEntries(store: VersionedStore, timeline: Timeline): SharedEntries {
   /** Whether nothing that an entry is made of has changed since. */
-  async function valid(entries: readonly (Entry | undefined)[]): Promise<(Entry | undefined)[]> {
+  async function valid(entries: readonly (Entry | undefined)[], subgraph: string): Promise<(Entry | undefined)[]> {
     const tags = new Set([EVERYTHING]);
     for (const entry of entries) {
       for (const tag of entry?.tags ?? []) tags.add(tag);
@@ -41,7 +43,7 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
     const changed = new Map<string, number>();
     for (const [index, value] of stored.values.entries()) {
       const name = names[index];
-      if (name !== undefined && value !== null) changed.set(name, Number(value));
+      if (name !== undefined && value !== null) changed.set(name, changedIn(readMarker(value), subgraph));
     }
     const isCurrent = (entry: Entry, tag: string) => entry.asOf >= (changed.get(tag) ?? 0);
     return entries.map((entry) =>
@@ -55,14 +57,14 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
   }
 
   return {
-    async get(keys, tagsOf) {
+    async get(keys, { staticTags, subgraph }) {
       const { reign } = timeline;
       const stored = await store.read(keys.map(entryKey));
       const read = keys.map((_key, index) => {
         const text = stored?.values[index];
-        return typeof text === 'string' ? readEntry(text, tagsOf, reign) : undefined;
+        return typeof text === 'string' ? readEntry(text, staticTags, reign) : undefined;
       });
-      return read.every((entry) => entry === undefined) ? read : valid(read);
+      return read.every((entry) => entry === undefined) ? read : valid(read, subgraph);
     },
     set(key, entry) {
       const { data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags } = entry;

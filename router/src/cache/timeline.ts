@@ -1,3 +1,5 @@
+import { markedAgain, readMarker, UNMARKED } from '@timbre/platform/cache/marker';
+import type { Marker } from '@timbre/platform/cache/marker';
 import type { StoredValues, VersionedStore } from '@timbre/platform/cache/versioned-store';
 import type { Logger } from '@timbre/platform/logger';
 import { createInvalidations } from './invalidations.ts';
@@ -7,8 +9,8 @@ import type { Invalidations } from './invalidations.ts';
 export interface Standpoint {
   /** What is asked for from now on includes every change up to here. */
   asOf: number;
-  /** What is older lacks a mutation that the principal may know of. */
-  since: number;
+  /** What is older lacks a mutation that the principal may know of: `changedIn`, `changedForAllIn`. */
+  since: Marker;
   /** Of another reign, everything is lost. */
   reign: number;
 }
@@ -22,10 +24,10 @@ export interface Timeline {
   readonly reign: number;
   /** Null where it is not known: then nothing can be taken from the cache, or put into it. */
   standpoint(principal: string): Standpoint | Promise<Standpoint | null>;
-  /** To be called before a mutation is sent. */
-  mutationBegins(principal: string): void;
+  /** To be called before a mutation is sent that may change these parts. */
+  mutationBegins(principal: string, parts: Change['parts']): void;
   /** To be called when a mutation has ended, however; its outcome is to be told after this has resolved. */
-  mutationEnded(principal: string, tags: readonly string[]): Promise<void>;
+  mutationEnded(principal: string, changed: Pick<Change, 'tags' | 'parts'>): Promise<void>;
   /** Something has changed. `once`: a name for the change, where others who share the store hear of it, too. */
   invalidate(tags: readonly string[], once?: string): Promise<void>;
   /** Some changes may not have been heard of. */
@@ -43,9 +45,11 @@ export interface TimelineOptions {
   log: Logger;
 }
 
-/** `sequence` is null where those who are told do not count the same. */
 export interface Change {
   tags: readonly string[];
+  /** Where of what has the tags (`Reach`); null: everywhere. */
+  parts: readonly string[] | null;
+  /** Null where those who are told do not count the same. */
   sequence: number | null;
 }
 
@@ -58,13 +62,13 @@ const MAX_PRINCIPALS = 100_000;
 
 function localTimeline({ announce }: TimelineOptions): Timeline {
   const invalidations = createInvalidations();
-  const seen = new Map<string, number>();
-  let seenByAll = 0;
+  const seen = new Map<string, Marker>();
+  let seenByAll = UNMARKED;
   let sequence = 0;
 
-  const invalidate = (tags: readonly string[]) => {
+  const invalidate = ({ tags, parts }: Pick<Change, 'tags' | 'parts'>) => {
     sequence += 1;
-    invalidations.add(tags, sequence);
+    invalidations.add({ tags, parts, sequence });
   };
 
   return {
@@ -72,20 +76,21 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
     reign: 0,
     standpoint: (principal) => ({ asOf: sequence, since: seen.get(principal) ?? seenByAll, reign: 0 }),
     mutationBegins: () => undefined,
-    async mutationEnded(principal, tags) {
-      invalidate(tags);
+    async mutationEnded(principal, changed) {
+      invalidate(changed);
       if (seen.size >= MAX_PRINCIPALS) {
         seen.clear();
-        seenByAll = sequence;
+        seenByAll = markedAgain(UNMARKED, null, sequence);
       }
-      seen.set(principal, sequence);
-      announce({ tags, sequence: null });
+      seen.set(principal, markedAgain(seen.get(principal) ?? seenByAll, changed.parts, sequence));
+      announce({ ...changed, sequence: null });
     },
     async invalidate(tags, once) {
-      invalidate(tags);
-      if (once === undefined) announce({ tags, sequence: null });
+      const changed = { tags, parts: null };
+      invalidate(changed);
+      if (once === undefined) announce({ ...changed, sequence: null });
     },
-    heard: ({ tags }) => invalidate(tags),
+    heard: invalidate,
     gap() {
       sequence += 1;
       invalidations.addAll(sequence);
@@ -102,6 +107,13 @@ export const EVERYTHING = 'all';
 /** The markers of the store. */
 export const markerOf = (tag: string) => `inv:${tag}`;
 const seenBy = (principal: string) => `seen:${principal}`;
+
+/** Null for `tags`: everything that is kept here. */
+interface Advance extends Pick<Change, 'parts'> {
+  tags: readonly string[] | null;
+}
+
+const EVERYTHING_HERE: Advance = { tags: null, parts: null };
 
 function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, store: VersionedStore): Timeline {
   const invalidations = createInvalidations();
@@ -122,24 +134,22 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
   }
 
   /** Of what was asked for here before now, all is as of `latest` at most. */
-  function invalidateHere(tags: readonly string[] | null, sequence: number): void {
+  function invalidateHere({ tags, parts }: Advance, sequence: number): void {
     if (tags === null) invalidations.addAll(sequence);
-    else invalidations.add(tags, sequence);
+    else invalidations.add({ tags, parts, sequence });
   }
 
   /** Invalidates at once what is known here, then, as of the store's sequence, what others have made. */
-  async function advance(
-    principals: readonly string[],
-    tags: readonly string[] | null,
-    once?: string,
-  ): Promise<number | null> {
-    invalidateHere(tags, latest + 1);
+  async function advance(principals: readonly string[], change: Advance, once?: string): Promise<number | null> {
+    const { tags, parts } = change;
+    invalidateHere(change, latest + 1);
     const markers = [...principals.map(seenBy), ...(tags ?? []).map(markerOf)];
-    const sequence = await store.mark(markers, { ttlMs, ...(once === undefined ? {} : { once }) });
+    const sequence = await store.mark(markers, { ttlMs, parts, ...(once === undefined ? {} : { once }) });
     if (sequence !== null) {
-      invalidateHere(tags, sequence);
+      invalidateHere(change, sequence);
       return sequence;
     }
+    // Told later, it has changed everywhere.
     for (const principal of principals) untold.principals.add(principal);
     for (const tag of tags ?? [EVERYTHING]) untold.tags.add(tag);
     if (untold.tags.size > MAX_UNTOLD) {
@@ -157,12 +167,12 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     const tags = [...untold.tags];
     if (principals.length === 0 && tags.length === 0) return;
     untold.tags.clear();
-    const told = await advance(principals, tags);
+    const told = await advance(principals, { tags, parts: null });
     if (told !== null) for (const principal of principals) untold.principals.delete(principal);
   }
 
   store.onBack(() => {
-    void advance([], null).then(tell);
+    void advance([], EVERYTHING_HERE).then(tell);
   });
 
   return {
@@ -175,24 +185,25 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       const stored = await store.read([seenBy(principal)]);
       if (stored === null) return null;
       note(stored);
-      return { asOf: stored.sequence, since: Number(stored.values[0] ?? 0), reign };
+      return { asOf: stored.sequence, since: readMarker(stored.values[0] ?? null), reign };
     },
-    mutationBegins(principal) {
+    mutationBegins(principal, parts) {
       // If the end of it cannot be told, what is older than its beginning is known to be old.
-      void store.mark([seenBy(principal)], { ttlMs });
+      void store.mark([seenBy(principal)], { ttlMs, parts });
     },
-    async mutationEnded(principal, tags) {
+    async mutationEnded(principal, changed) {
       untold.principals.add(principal);
-      const sequence = await advance([principal], tags);
+      const sequence = await advance([principal], changed);
       if (sequence === null) return;
       untold.principals.delete(principal);
-      announce({ tags, sequence });
+      announce({ ...changed, sequence });
     },
     async invalidate(tags, once) {
-      const sequence = await advance([], tags, once);
-      if (sequence !== null && once === undefined) announce({ tags, sequence });
+      const changed = { tags, parts: null };
+      const sequence = await advance([], changed, once);
+      if (sequence !== null && once === undefined) announce({ ...changed, sequence });
     },
-    heard: ({ tags, sequence }) => invalidateHere(tags, sequence ?? latest + 1),
-    gap: () => void advance([], null),
+    heard: (change) => invalidateHere(change, change.sequence ?? latest + 1),
+    gap: () => void advance([], EVERYTHING_HERE),
   };
 }

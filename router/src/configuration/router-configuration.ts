@@ -154,8 +154,18 @@ const caching = z
   })
   .exactPartial();
 
+const mutationReach = z
+  .strictObject({
+    subgraphs: z.array(z.string()).min(1).describe('whose answers it can change, in whatever way; default all'),
+    public: z.boolean().describe('whether it can change what everybody is shown, beside what it brings; default true'),
+  })
+  .exactPartial();
+
 const responseCache = z
   .strictObject({
+    mutations: z
+      .record(z.string(), mutationReach)
+      .describe('what mutations can change, where that is less than everything; by their fields'),
     maxBytes: positive.describe('that the process keeps at most'),
     invalidation: z.strictObject({
       sharedKey: z.string().min(16).describe('of those who may POST to /cache/invalidate'),

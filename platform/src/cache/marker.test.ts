@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLogger } from '../logger.ts';
+import { redisMissing, startRedis } from '../testing/redis.ts';
+import type { RedisServer } from '../testing/redis.ts';
+import type { Marker } from './marker.ts';
+import { markedAgain, readMarker, UNMARKED } from './marker.ts';
+import { createRedisVersionedStore } from './redis-versioned-store.ts';
+import type { VersionedStore } from './versioned-store.ts';
+
+test('what was marked as a whole makes parts that were marked before forgotten, and those after not', () => {
+  const partly = markedAgain(markedAgain(UNMARKED, ['a', 'b'], 5), ['b'], 9);
+  expect(partly).toEqual({
+    all: 0,
+    parts: new Map([
+      ['a', 5],
+      ['b', 9],
+    ]),
+  });
+  expect(markedAgain(partly, null, 7)).toEqual({ all: 7, parts: new Map([['b', 9]]) });
+  expect(markedAgain(partly, [], 9)).toEqual({ all: 9, parts: new Map() });
+  expect(markedAgain(partly, ['b'], 8)).toEqual(partly);
+  expect(markedAgain({ all: 10, parts: new Map() }, ['a'], 9)).toEqual({ all: 10, parts: new Map() });
+});
+
+test('what is not understood is newer than anything', () => {
+  expect(readMarker(null)).toEqual(UNMARKED);
+  for (const text of ['', 'x', '-1', '1.5', 'x a=3']) expect(readMarker(text).all, text).toBe(Infinity);
+  expect(readMarker('1 a=x b=2').parts).toEqual(
+    new Map([
+      ['a', Infinity],
+      ['b', 2],
+    ]),
+  );
+});
+
+describe.skipIf(redisMissing !== null)('a store in Redis', () => {
+  let redis: RedisServer;
+  let store: VersionedStore;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    store = createRedisVersionedStore({ url: redis.url, log: createLogger({ name: 'test', level: 'silent' }) });
+    while ((await store.mark([], { ttlMs: 1 })) === null) await redis.client.ping();
+  });
+  afterAll(async () => {
+    await store.close();
+    await redis.stop();
+  });
+
+  test('marks as it is done here', async () => {
+    let expected: Marker = UNMARKED;
+    const steps = [['one'], ['one', 'two'], null, ['s:a%20b', 'one-more.part=x'], ['one'], [], ['two'], ['two']];
+    for (const parts of steps) {
+      const sequence = await store.mark(['thing', 'other'], { ttlMs: 60_000, parts });
+      if (sequence === null) throw new Error('Redis was not asked');
+      expected = markedAgain(expected, parts, sequence);
+      const read = await store.read(['thing', 'other']);
+      expect(read?.values.map(readMarker)).toEqual([expected, expected]);
+    }
+  });
+});

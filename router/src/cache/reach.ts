@@ -1,0 +1,74 @@
+import type { Marker } from '@timbre/platform/cache/marker';
+import { SettingsError } from '@timbre/platform/env';
+import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+
+/** What a mutation can change, as whoever runs the graph knows it. */
+export interface MutationReach {
+  /** Whose answers can be others than before; default those of all. */
+  subgraphs?: readonly string[];
+  /** False: nothing that is shown to everybody changes by it, but for the very entities that it brings. Default true. */
+  public?: boolean;
+}
+
+/** By the mutation's field; one that is not named changes anything. */
+export type MutationReaches = Readonly<Record<string, MutationReach>>;
+
+/** How far a change goes. */
+export interface Reach {
+  /** Of the markers of what has changed: `s` is what is private, of all subgraphs; null is all there is. */
+  parts: readonly string[] | null;
+  isPublic: boolean;
+}
+
+export const ANYTHING: Reach = { parts: null, isPublic: true };
+
+/** `s:` is of one subgraph, and `p:` what it shows to everybody. */
+const ALL_SUBGRAPHS = 's';
+const partOf = (subgraph: string) => `s:${encodeURIComponent(subgraph)}`;
+const publicPartOf = (subgraph: string) => `p:${encodeURIComponent(subgraph)}`;
+
+/** What a mutation can change that has some fields. */
+export function createReachOf(reaches: MutationReaches): (fields: readonly string[]) => Reach {
+  const known = new Map(Object.entries(reaches).map(([field, reach]) => [field, reachOf(reach)]));
+  return (fields) => {
+    const [first = ANYTHING, ...others] = fields.map((field) => known.get(field) ?? ANYTHING);
+    return others.reduce(together, first);
+  };
+}
+
+function reachOf({ subgraphs, public: isPublic = true }: MutationReach): Reach {
+  if (subgraphs === undefined) return { parts: isPublic ? null : [ALL_SUBGRAPHS], isPublic };
+  return { parts: subgraphs.flatMap((name) => [partOf(name), ...(isPublic ? [publicPartOf(name)] : [])]), isPublic };
+}
+
+function together(one: Reach, other: Reach): Reach {
+  const parts = one.parts === null || other.parts === null ? null : [...new Set([...one.parts, ...other.parts])];
+  return { parts, isPublic: one.isPublic || other.isPublic };
+}
+
+/** When something was last changed, as far as a subgraph's answers show it. */
+export function changedIn({ all, parts }: Marker, subgraph: string): number {
+  if (parts.size === 0) return all;
+  return Math.max(all, parts.get(ALL_SUBGRAPHS) ?? 0, parts.get(partOf(subgraph)) ?? 0);
+}
+
+/** When somebody last changed something, as far as a subgraph shows it to everybody. */
+export function changedForAllIn({ all, parts }: Marker, subgraph: string): number {
+  return parts.size === 0 ? all : Math.max(all, parts.get(publicPartOf(subgraph)) ?? 0);
+}
+
+/** @throws SettingsError that names what a supergraph does not have: by it, nothing would be old */
+export function checkReaches(
+  reaches: MutationReaches,
+  { schema, subgraphs }: Pick<LoadedSupergraph, 'schema' | 'subgraphs'>,
+): void {
+  const fields = schema.getMutationType()?.getFields() ?? {};
+  const names = new Set(subgraphs.map(({ name }) => name));
+  const problems = Object.entries(reaches).flatMap(([field, reach]) => [
+    ...(Object.hasOwn(fields, field) ? [] : [`${field} is no mutation of the supergraph`]),
+    ...(reach.subgraphs ?? [])
+      .filter((name) => !names.has(name))
+      .map((name) => `${field}: ${name} is no subgraph of the supergraph`),
+  ]);
+  if (problems.length > 0) throw new SettingsError('responseCache.mutations', problems);
+}
