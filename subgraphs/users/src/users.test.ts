@@ -5,7 +5,7 @@ import { voices } from '@timbre/db/voices/tables';
 import { createIdentitySigner, type Identity, SERVICE_ROLE } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
 import { PRINCIPAL_PATH, principalSchema } from '@timbre/platform/principal';
-import { signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
+import { callerOf, signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestUsers, type TestUsers } from './testing/test-users.ts';
@@ -108,6 +108,20 @@ describe('the graph', () => {
     for (const id of [stranger, newId('voi'), newId('gen'), 'voi_nonsense', '', "'; drop table users.users"]) {
       expect(await node(id)).toEqual({ data: { node: null } });
     }
+  });
+
+  it('says for how long a router may keep what it answered: what is told of for long', async () => {
+    const { userId } = await principal(newId('usr'));
+    const person = callerOf(server.url, userId);
+    const own = newId('voi');
+    await database.db
+      .insert(voices)
+      .values({ id: own, kind: 'CLONED_INSTANT', ownerId: userId, status: 'AWAITING_UPLOAD', name: 'A voice' });
+    const node = (id: string) => person.keptFor('query ($id: ID!) { node(id: $id) { __typename id } }', { id });
+    expect(await person.keptFor('{ me { id email displayName role } }')).toBe(60);
+    expect(await node(own)).toBe(300);
+    expect(await node(userId)).toBe(10);
+    expect(await node(newId('voi'))).toBe(10);
   });
 
   it('node answers with voices and generations the viewer may see, as references', async () => {

@@ -47,7 +47,7 @@ export async function fitVoice(resources: FittingResources, job: Job<{ voiceId: 
   const progress = createProgress({
     async write(fitting) {
       given = await writeFitting(db, voiceId, fitting);
-      if (given) await announce(bus, voiceId);
+      if (given) await announce(bus, found.voice);
       return given;
     },
     onEnd: (reason) => unwanted.abort(reason),
@@ -72,13 +72,14 @@ export async function fitVoice(resources: FittingResources, job: Job<{ voiceId: 
 
 /** Ends a PROCESSING voice as FAILED. What failed for good has no use for its recordings any more. */
 export async function fail({ db, jobs, bus }: Resources, voiceId: string, failure: FailureValue): Promise<void> {
-  await db.transaction(async (tx) => {
+  const failed = await db.transaction(async (tx) => {
     const found = await readVoice(tx, voiceId);
-    if (found === null || !(await writeFailed(tx, voiceId, failure))) return;
+    if (found === null || !(await writeFailed(tx, voiceId, failure))) return null;
     if (failure.code === MISMATCH) await setConsentState(tx, voiceId, 'REJECTED');
     if (!failure.retryable) await enqueueClean(jobs, tx, found.voice.ownerId, voiceId);
+    return found.voice;
   });
-  await announce(bus, voiceId);
+  if (failed !== null) await announce(bus, failed);
 }
 
 type Fitted = FittedVoice & { previewKey: string; revision: number; verified: boolean };
@@ -146,5 +147,5 @@ async function finish({ db, bus, store }: Resources, { voice }: VoiceWithRecordi
     const current = await readVoice(db, voice.id);
     if (current?.voice.previewKey !== fitted.previewKey) await store.delete([fitted.previewKey]);
   }
-  await announce(bus, voice.id);
+  await announce(bus, voice);
 }

@@ -117,9 +117,9 @@ function entry(
 /**
  * Brings the library up to date; any number of processes may do it at once. A voice whose sound has
  * changed gets the next revision and loses its preview. Voices that left the list stay: somebody's
- * speech was made with them.
+ * speech was made with them. True where something has changed.
  */
-export async function upsertLibrary(db: Db): Promise<void> {
+export async function upsertLibrary(db: Db): Promise<boolean> {
   const rows = LIBRARY.map(({ id, name, description, language, labels, profile }, index) => ({
     id,
     ownerId: null,
@@ -135,7 +135,7 @@ export async function upsertLibrary(db: Db): Promise<void> {
     createdAt: new Date(FIRST_CREATED - index * 1000),
   }));
   const changed = sql`${voices.profile} is distinct from excluded.profile`;
-  await db
+  const written = await db
     .insert(voices)
     .values(rows)
     .onConflictDoUpdate({
@@ -149,7 +149,11 @@ export async function upsertLibrary(db: Db): Promise<void> {
         revision: sql`case when ${changed} then ${voices.revision} + 1 else ${voices.revision} end`,
         previewKey: sql`case when ${changed} then null else ${voices.previewKey} end`,
       },
-    });
+      setWhere: sql`(${voices.name}, ${voices.description}, ${voices.languages}, ${voices.labels}, ${voices.profile})
+        is distinct from (excluded.name, excluded.description, excluded.languages, excluded.labels, excluded.profile)`,
+    })
+    .returning({ id: voices.id });
+  return written.length > 0;
 }
 
 export interface SilentVoice {

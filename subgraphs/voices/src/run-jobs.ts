@@ -3,6 +3,7 @@ import { fail, fitVoice, type FittingResources } from './fitting.ts';
 import { GIVEN_UP } from './fitting/failure.ts';
 import { makeLibraryPreviews } from './fitting/library-previews.ts';
 import { upsertLibrary } from './library.ts';
+import { announceLibrary } from './services/resources.ts';
 import { sweepVoices } from './sweep.ts';
 
 export interface RunningJobs {
@@ -15,7 +16,7 @@ const GRACE_MS = 10_000;
 
 /** Everything that this domain does while nobody waits for it. `resources.jobs` is started and stopped here. */
 export async function runJobs(resources: FittingResources): Promise<RunningJobs> {
-  const { db, jobs, engine, log } = resources;
+  const { db, jobs, bus, engine, log } = resources;
   const stopping = new AbortController();
   await jobs.start();
   // One person's many clones must not keep the others waiting.
@@ -26,7 +27,7 @@ export async function runJobs(resources: FittingResources): Promise<RunningJobs>
 
   // Other processes may be doing the same: all of it is harmless to do twice.
   async function tidy(): Promise<void> {
-    await upsertLibrary(db);
+    if (await upsertLibrary(db)) await announceLibrary(bus);
     await sweepVoices(resources);
     if (engine !== null) await makeLibraryPreviews({ ...resources, engine }, stopping.signal);
   }

@@ -41,7 +41,7 @@ async function deleteStale({ db, jobs, bus }: SweepResources, statuses: VoiceSta
       for (const { id, ownerId } of rows) await enqueueClean(jobs, tx, ownerId, id);
       return rows;
     });
-    for (const { id } of stale) await announce(bus, id);
+    for (const voice of stale) await announce(bus, voice);
     total += stale.length;
     if (stale.length < BATCH) return total;
   }

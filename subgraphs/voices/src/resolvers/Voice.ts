@@ -1,9 +1,14 @@
 import type { VoiceResolvers } from '../generated/types.ts';
+import { limitVoice } from '../services/caching.ts';
 import { consentStatement } from '../services/consent-statement.ts';
 
 // Whoever gets hold of a row may see it (the loaders see to that); a library voice has no owner's part.
 export const Voice: VoiceResolvers = {
-  __resolveReference: ({ id }, { loaders }) => loaders.voice.load(id),
+  async __resolveReference({ id }, { loaders, caching }) {
+    const voice = await loaders.voice.load(id);
+    limitVoice(caching, voice);
+    return voice;
+  },
   previewUrl: (voice, _, { voices }) => voices.previewUrl(voice),
   owner: ({ ownerId }) => (ownerId === null ? null : { id: ownerId }),
   samples: ({ id, ownerId }, _, { loaders }) => (ownerId === null ? null : loaders.samples.load(id)),

@@ -9,7 +9,7 @@ import { checkSamples, type AnnouncedRecording } from './check-recordings.ts';
 import { consentStatement } from './consent-statement.ts';
 import { isOpen } from './own-voice.ts';
 import { keyConflict, noSuchVoice } from './refusals.ts';
-import type { Resources } from './resources.ts';
+import { announce, type Resources } from './resources.ts';
 import { requireSlot } from './slots.ts';
 import { uploadTarget, type UploadTarget } from './uploads.ts';
 import { checkDescription, checkKey, checkLabels, checkText, NAME, Problems, type Label } from './validation.ts';
@@ -36,7 +36,7 @@ export interface BegunClone {
  * @throws Refused with ValidationError, VoiceLimitError or IdempotencyConflictError.
  */
 export async function beginClone(
-  { db, store }: Resources,
+  { db, store, bus }: Resources,
   viewerId: string,
   input: BeginCloneInput,
 ): Promise<BegunClone> {
@@ -74,6 +74,7 @@ export async function beginClone(
   if (begun.kind === 'conflict') throw keyConflict(['input', 'idempotencyKey']);
 
   const { voiceId } = begun.result;
+  if (!begun.replayed) await announce(bus, { id: voiceId, ownerId: viewerId });
   const [voice] = await findVoices(db, { of: 'owner', viewerId }, [voiceId]);
   if (voice === null || voice === undefined) throw noSuchVoice(['input', 'idempotencyKey']);
   const [samples = []] = isOpen(voice) ? await findSamples(db, viewerId, [voiceId]) : [];

@@ -15,7 +15,7 @@ export async function deleteVoice({ db, jobs, bus }: Resources, viewerId: string
     await updateLockedVoice(tx, voice.id, { status: 'DELETING', fitting: null });
     await enqueueClean(jobs, tx, voice.ownerId, voice.id);
   });
-  await announce(bus, voiceId);
+  await announce(bus, { id: voiceId, ownerId: viewerId });
   return voiceId;
 }
 

@@ -55,7 +55,7 @@ export async function finalizeClone(
       throw error;
     });
   if (started.kind === 'conflict') throw keyConflict(['idempotencyKey']);
-  if (!started.replayed) await announce(bus, voiceId);
+  if (!started.replayed) await announce(bus, { id: voiceId, ownerId: viewerId });
   return ownVoice(db, viewerId, voiceId, VOICE_ID);
 }
 
@@ -87,7 +87,7 @@ async function receive({ db, store, bus }: Resources, voice: OwnVoice): Promise<
         const current = await holdOwnVoice(tx, voice.ownerId, voice.id, VOICE_ID);
         if (current.status === 'AWAITING_UPLOAD') await updateLockedVoice(tx, voice.id, { status: 'AWAITING_CONSENT' });
       });
-      await announce(bus, voice.id);
+      await announce(bus, voice);
     }
     throw new Refused(...wrong, consentRequired(voice));
   }

@@ -13,9 +13,21 @@ export interface Resources {
   store: ObjectStore;
 }
 
-/** Tells whoever follows this voice, or keeps something of it, to look again. Call it after the commit: a hint carries no data. */
-export async function announce(bus: Bus, voiceId: string): Promise<void> {
+/**
+ * Tells whoever follows this voice, or keeps something of it, to look again, whether it has changed, has come or is gone.
+ * Call it after the commit: a hint carries no data.
+ */
+export async function announce(bus: Bus, { id, ownerId }: { id: string; ownerId: string }): Promise<void> {
   // First: what the hint is followed by is not to be read from before it.
-  await publishInvalidations(bus, [{ kind: 'entity', type: 'Voice', key: { id: voiceId } }]);
-  await bus.publish(channels.voice(voiceId), '');
+  await publishInvalidations(bus, [
+    { kind: 'entity', type: 'Voice', key: { id } },
+    // Lists that it is not in, and may belong into now.
+    { kind: 'entity', type: 'User', key: { id: ownerId }, subgraph: 'voices' },
+  ]);
+  await bus.publish(channels.voice(id), '');
+}
+
+/** The same of the library, which everybody sees. */
+export async function announceLibrary(bus: Bus): Promise<void> {
+  await publishInvalidations(bus, [{ kind: 'type', type: 'Voice', subgraph: 'voices' }]);
 }

@@ -37,6 +37,6 @@ export async function revokeConsent(
       previewKey: null,
     });
   });
-  await announce(bus, voiceId);
+  await announce(bus, { id: voiceId, ownerId: viewerId });
   return revoked;
 }

@@ -84,7 +84,7 @@ export async function submitConsent(
     ),
   );
   if (submitted.kind === 'conflict') throw keyConflict(['input', 'idempotencyKey']);
-  if (!submitted.replayed) await announce(bus, input.voiceId);
+  if (!submitted.replayed) await announce(bus, { id: input.voiceId, ownerId: viewerId });
 
   const voice = await ownVoice(db, viewerId, input.voiceId, VOICE_ID);
   const [consent] = await findConsents(db, viewerId, [voice.id]);

@@ -1,7 +1,7 @@
 import { updateLockedVoice } from '../repos/voices.ts';
 import type { VoiceRow } from '../rows.ts';
 import { holdOwnVoice } from './own-voice.ts';
-import type { Resources } from './resources.ts';
+import { announce, type Resources } from './resources.ts';
 import { checkDescription, checkLabels, checkText, NAME, Problems, type Label } from './validation.ts';
 
 export interface UpdateVoiceInput {
@@ -15,7 +15,11 @@ export interface UpdateVoiceInput {
  * Changes what was given: an absent field stays, a null description or null labels are cleared.
  * @throws Refused with ValidationError.
  */
-export async function updateVoice({ db }: Resources, viewerId: string, input: UpdateVoiceInput): Promise<VoiceRow> {
+export async function updateVoice(
+  { db, bus }: Resources,
+  viewerId: string,
+  input: UpdateVoiceInput,
+): Promise<VoiceRow> {
   const problems = new Problems();
   const change: Pick<Partial<VoiceRow>, 'name' | 'description' | 'labels'> = {};
   if (input.name === null) problems.add('REQUIRED', ['input', 'name'], 'A voice has to have a name.');
@@ -25,8 +29,10 @@ export async function updateVoice({ db }: Resources, viewerId: string, input: Up
   }
   if (input.labels !== undefined) change.labels = checkLabels(problems, ['input', 'labels'], input.labels ?? []);
   problems.throwIfAny();
-  return db.transaction(async (tx) => {
-    const voice = await holdOwnVoice(tx, viewerId, input.voiceId, ['input', 'voiceId']);
-    return updateLockedVoice(tx, voice.id, change);
+  const voice = await db.transaction(async (tx) => {
+    const { id } = await holdOwnVoice(tx, viewerId, input.voiceId, ['input', 'voiceId']);
+    return updateLockedVoice(tx, id, change);
   });
+  await announce(bus, { id: voice.id, ownerId: viewerId });
+  return voice;
 }
