@@ -125,8 +125,8 @@ export const generations = ttsSchema.table(
     updatedAt: instant().notNull().defaultNow(),
   },
   (t) => [
-    index('generations_owner').on(t.ownerId, t.id.desc()),
-    index('generations_owner_voice').on(t.ownerId, t.voiceId, t.id.desc()),
+    index('generations_owner').on(t.ownerId, t.id),
+    index('generations_owner_voice').on(t.ownerId, t.voiceId, t.id),
     index('generations_active')
       .on(t.ownerId, t.id)
       .where(sql`state in ('QUEUED', 'RUNNING')`),

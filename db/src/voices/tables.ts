@@ -88,10 +88,10 @@ export const voices = voicesSchema.table(
     check('voices_ready', sql`${t.status} <> 'READY' or ${t.profile} is not null`),
     check('voices_failed', sql`${t.status} = 'DELETING' or (${t.status} = 'FAILED') = (${t.failure} is not null)`),
     index('voices_by_owner')
-      .on(t.ownerId, t.createdAt.desc(), t.id.desc())
+      .on(t.ownerId, t.createdAt, t.id)
       .where(sql`${t.ownerId} is not null and ${t.status} <> 'DELETING'`),
     index('voices_library')
-      .on(t.createdAt.desc(), t.id.desc())
+      .on(t.createdAt, t.id)
       .where(sql`${t.ownerId} is null`),
     // The sweeps look at what stands still, never at the READY many.
     index('voices_unsettled')

@@ -1,4 +1,4 @@
-import { and, eq, ilike, isNotNull, isNull, ne, or, sql, type Placeholder, type SQL } from 'drizzle-orm';
+import { and, eq, ilike, isNotNull, isNull, or, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import { voices, type VoiceKind, type VoiceStatus } from '@timbre/db/voices/tables';
 
 /** Whose voices a query may see: the library's alone, one person's alone, or what that person may use. */
@@ -30,7 +30,8 @@ type Seen =
 /** Every query on voices goes through here, so that none forgets its viewer. A voice being deleted is gone for all. */
 export function visible(visibility: Seen): SQL | undefined {
   const library = isNull(voices.ownerId);
-  const alive = ne(voices.status, 'DELETING');
+  // Written out: with a parameter in its place, PostgreSQL cannot tell that the index of an owner's voices will do.
+  const alive = sql`${voices.status} <> 'DELETING'`;
   if (visibility.of === 'owner') return and(isNotNull(voices.ownerId), eq(voices.ownerId, visibility.viewerId), alive);
   if (visibility.of === 'library' || visibility.viewerId === null) return and(library, alive);
   return and(or(library, eq(voices.ownerId, visibility.viewerId)), alive);
