@@ -34,6 +34,7 @@ const concurrency = z
   .strictObject({
     operations: positive.describe('queries and mutations of one principal at once'),
     subscriptions: positive.describe('of one principal'),
+    subscriptionBytes: positive.describe('of the variables of all subscriptions of one principal, as JSON'),
     sockets: positive.describe('websockets of one principal'),
     socketsPerAddress: positive.describe('websockets of one address, whoever comes by it'),
     operationsPerSocket: positive.describe('on one websocket at once, subscriptions included'),
@@ -190,7 +191,7 @@ export const configurationSchema = z
     documents,
     demand,
     responseCache,
-    maxBodyBytes: positive.describe('of a request body and of a websocket message'),
+    maxBodyBytes: positive.describe('of a request body, and of a websocket message where that is less than 256 KiB'),
     trustedProxies: z
       .union([
         z.strictObject({ count: count.describe('of proxies before the router'), header: forwardedHeader }),

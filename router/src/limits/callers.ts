@@ -10,6 +10,7 @@ export interface Caller {
   /** Queries and mutations that are being prepared or executed, and subscriptions that are being prepared. */
   operations: number;
   subscriptions: number;
+  subscriptionBytes: number;
   /** Acknowledged websockets. */
   sockets: number;
   /** Websockets from this address, whoever is behind them. */
@@ -38,7 +39,7 @@ export function createCallers(): Callers {
     let caller = records.get(key);
     if (caller === undefined) {
       if (records.size >= sweepAt) sweep();
-      caller = { key, operations: 0, subscriptions: 0, sockets: 0, connections: 0 };
+      caller = { key, operations: 0, subscriptions: 0, subscriptionBytes: 0, sockets: 0, connections: 0 };
       records.set(key, caller);
     }
     return caller;

@@ -5,13 +5,15 @@ import type { OperationRefused } from '../operations/refusal.ts';
 import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
 import { watchStream } from '../subscriptions/watch-stream.ts';
 import { isAsyncIterable } from '../transports/observed-stream.ts';
-import type { Caller, Callers } from './callers.ts';
+import type { Callers } from './callers.ts';
 
 /** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
 export interface ConcurrencyOptions {
   /** Queries and mutations at once. */
   operations?: number;
   subscriptions?: number;
+  /** Of the variables of all subscriptions, as JSON: they are kept for as long as those are open. */
+  subscriptionBytes?: number;
   /** Websockets. */
   sockets?: number;
   /** Websockets of one address, whoever comes by it. Behind a proxy that is not told of, all come by one. */
@@ -35,7 +37,7 @@ export function tooMuchAtOnce(limit: keyof ConcurrencyOptions, maximum: number):
 
 /** Refuses with CONCURRENCY_LIMITED what a caller asks while too much is running for that caller already. */
 export function createConcurrencyLimits(
-  { operations = Infinity, subscriptions = Infinity }: ConcurrencyOptions,
+  { operations = Infinity, subscriptions = Infinity, subscriptionBytes = Infinity }: ConcurrencyOptions,
   callers: Callers,
 ): Policy {
   return (next) => ({
@@ -68,29 +70,38 @@ export function createConcurrencyLimits(
     subscribe(prepared, session) {
       const caller = callers.of(session);
       if (caller.subscriptions >= subscriptions) throw tooMuchAtOnce('subscriptions', subscriptions);
+      const bytes = subscriptionBytes === Infinity ? 0 : bytesOf(prepared.variables);
+      if (caller.subscriptionBytes + bytes > subscriptionBytes) {
+        throw tooMuchAtOnce('subscriptionBytes', subscriptionBytes);
+      }
       const started = next.subscribe(prepared, session);
       caller.subscriptions += 1;
-      return started instanceof Promise ? countedOnceStarted(started, caller) : counted(started, caller);
+      caller.subscriptionBytes += bytes;
+      const onEnd = () => {
+        caller.subscriptions -= 1;
+        caller.subscriptionBytes -= bytes;
+      };
+      return started instanceof Promise ? countedOnceStarted(started, onEnd) : watchStream(started, { onEnd });
     },
   });
 }
 
-function counted(stream: OutcomeStream, caller: Caller): OutcomeStream {
-  return watchStream(stream, { onEnd: () => void (caller.subscriptions -= 1) });
+function bytesOf(variables: Readonly<Record<string, unknown>>): number {
+  return Buffer.byteLength(JSON.stringify(variables));
 }
 
 /** One of which nothing is allowed ends with its first answer. */
 async function countedOnceStarted(
   starting: Promise<ExecutionOutcome | OutcomeStream>,
-  caller: Caller,
+  onEnd: () => void,
 ): Promise<ExecutionOutcome | OutcomeStream> {
   let goesOn = false;
   try {
     const started = await starting;
     if (!isAsyncIterable(started)) return started;
     goesOn = true;
-    return counted(started, caller);
+    return watchStream(started, { onEnd });
   } finally {
-    if (!goesOn) caller.subscriptions -= 1;
+    if (!goesOn) onEnd();
   }
 }

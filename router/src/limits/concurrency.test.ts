@@ -183,6 +183,36 @@ describe('subscriptions', () => {
     await until(() => one.messages.some(({ id, type }) => id === '4' && type === 'complete'));
   });
 
+  test('of one principal have variables of so many bytes, over all sockets and streams', async () => {
+    const router = await start('graph', { subscriptionBytes: 1_000 });
+    const [ada, bob] = [await tokenOf('ada'), await tokenOf('bob')];
+    const [one, two, other] = [await ready(router, ada), await ready(router, ada), await ready(router, bob)];
+    const with400 = (id: string) => ({
+      id,
+      type: 'subscribe',
+      payload: { query: QUIET, variables: { unknown: 'x'.repeat(400) } },
+    });
+    const refused = [refusalOf('subscriptionBytes', 1_000)];
+    one.say(with400('1'));
+    two.say(with400('1'));
+    await until(async () => (await router.metric('timbre_router_subscriptions')) === 2);
+    one.say(with400('2'));
+    expect(await one.hear('error')).toMatchObject({ id: '2', payload: refused });
+    const stream = await fetch(router.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization: `Bearer ${ada}` },
+      body: JSON.stringify(with400('3').payload),
+    });
+    expect(await stream.text()).toContain('subscriptionBytes');
+    other.say(with400('1'), with400('2'), with400('3'));
+    expect(await other.hear('error')).toMatchObject({ id: '3', payload: refused });
+    two.socket.terminate();
+    await until(async () => (await router.metric('timbre_router_subscriptions')) === 3);
+    one.say(with400('4'));
+    await until(async () => (await router.metric('timbre_router_subscriptions')) === 4);
+    expect(one.messages.filter(({ type }) => type === 'error')).toHaveLength(1);
+  });
+
   test('that cannot be begun, or of which nothing is allowed, take no room', async () => {
     const router = await start('graph', { subscriptions: 1, operations: 1 });
     const socket = await ready(router);

@@ -174,7 +174,7 @@ export class Connection {
         if (this.#client === null) this.close(CLOSE_CODES.unauthorized, 'Unauthorized');
         else if (this.#operations.has(message.id)) {
           this.close(CLOSE_CODES.subscriberAlreadyExists, `Subscriber for ${message.id} already exists`);
-        } else void this.#run(message.id, message.payload, this.#client);
+        } else void this.#start(message.id, message.payload, this.#client);
         return;
       case 'complete': {
         const operation = this.#operations.get(message.id);
@@ -206,12 +206,18 @@ export class Connection {
     this.close(CLOSE_CODES.forbidden, 'The session has ended.');
   }
 
-  async #run(id: string, request: OperationRequest, client: Client): Promise<void> {
+  #start(id: string, request: OperationRequest, client: Client): Promise<void> {
     const operation = new Operation();
     this.#operations.set(id, operation);
+    const running = this.#operations.size;
+    const starting = this.#handler.start(request, client, { running, gone: () => operation.signal() });
+    return this.#run(id, operation, starting);
+  }
+
+  /** Without the request: what a client has sent with it would be here for as long as the operation runs. */
+  async #run(id: string, operation: Operation, starting: Promise<ResultStream>): Promise<void> {
     try {
-      const running = this.#operations.size;
-      const results = await this.#handler.start(request, client, { running, gone: () => operation.signal() });
+      const results = await starting;
       operation.results = results;
       this.#refused = 0;
       if (operation.ended) {

@@ -250,6 +250,18 @@ describe('below the protocol', () => {
   });
 });
 
+test('a message has at most 256 KiB where a body may have more', async () => {
+  const roomy = await startTestRouter(graph, { maxBodyBytes: 1024 * 1024 });
+  const query = `{ __typename } #${'x'.repeat(256 * 1024)}`;
+  expect((await roomy.query(query)).status).toBe(200);
+  const socket = await openSocket(roomy.wsUrl);
+  socket.say({ type: 'connection_init' });
+  await socket.hear('connection_ack');
+  socket.say(subscribe('1', query));
+  expect((await socket.closed).code).toBe(1009);
+  await roomy.close();
+});
+
 /** A client below websockets: it answers nothing, not even a close. */
 async function openRaw(): Promise<Socket> {
   const { hostname, port, pathname } = new URL(router.url);
