@@ -80,7 +80,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     inFlight += 1;
     res.once('close', () => {
       const status = res.writableFinished ? String(res.statusCode) : 'aborted';
-      metrics.httpDuration.observe({ route, status }, (performance.now() - started) / 1000);
+      metrics.httpDuration.with(route, status).observe((performance.now() - started) / 1000);
       inFlight -= 1;
       if (inFlight === 0) idle?.();
     });

@@ -1,10 +1,12 @@
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createCountedHistogram } from './counted-histogram.ts';
+import type { CountedHistogram } from './counted-histogram.ts';
 
 export interface Metrics {
   /** Add a service's own metrics with `registers: [metrics.registry]`. */
   registry: Registry;
   /** Seconds, by `route` (a fixed name, never a raw path) and `status`. */
-  httpDuration: Histogram<'route' | 'status'>;
+  httpDuration: CountedHistogram<readonly ['route', 'status']>;
 }
 
 /** A process's metrics: Node's own and the HTTP server's, every one labelled with the service. */
@@ -12,12 +14,12 @@ export function createMetrics(options: { service: string }): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });
   collectDefaultMetrics({ register: registry });
-  const httpDuration = new Histogram({
+  const httpDuration = createCountedHistogram({
     name: 'timbre_http_request_duration_seconds',
     help: 'Time from the head of a request to the end of its response.',
-    labelNames: ['route', 'status'] as const,
+    labelNames: ['route', 'status'],
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
+    registry,
   });
   return { registry, httpDuration };
 }

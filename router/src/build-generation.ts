@@ -44,7 +44,7 @@ export async function buildGeneration(sdl: string, context: GenerationContext): 
       authorization,
       heldPolicies: createPolicyEvaluation({ evaluate, ttlMs, log }),
       ...(authorization.errors?.log === true ? { onUnauthorized: logUnauthorized(log) } : {}),
-      onPlan: (outcome) => metrics.planLookups.inc({ outcome }),
+      onPlan: metrics.planLookedUp,
       ...(options.holdsOverride === undefined ? {} : { holdsOverride: options.holdsOverride }),
     });
     const engine = createEngine({

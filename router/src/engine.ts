@@ -114,7 +114,7 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
       const span = context.span?.recorded === true ? beginFetchSpan(context.span, request) : context.span;
       const started = performance.now();
       const count = (outcome: 'ok' | 'errors' | 'failed') =>
-        metrics.fetchDuration.observe({ subgraph: name, outcome }, (performance.now() - started) / 1000);
+        metrics.fetchDuration.with(name, outcome).observe((performance.now() - started) / 1000);
       try {
         const response = await transport.call(request, span === context.span ? context : { ...context, span });
         count(response.errors === undefined ? 'ok' : 'errors');

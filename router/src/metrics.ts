@@ -1,5 +1,9 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { createCountedHistogram } from '@timbre/platform/counted-histogram';
+import type { CountedHistogram } from '@timbre/platform/counted-histogram';
+import { createCountedOutcomes } from '@timbre/platform/counted-outcomes';
+import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { OnPlan } from './operations/plans.ts';
 import { createFieldUsage } from './telemetry/field-usage.ts';
 import type { FieldUsage } from './telemetry/field-usage.ts';
 import { createOperationMeter } from './telemetry/operation-meter.ts';
@@ -9,10 +13,10 @@ import type { OperationMeter } from './telemetry/operation-meter.ts';
 export interface RouterMetrics {
   operations: OperationMeter;
   usage: FieldUsage;
-  /** Operations that run, subscriptions among them. */
-  activeOperations: Gauge;
-  /** Lookups of the plan cache by `hit` and `miss`. */
-  planLookups: Counter<'outcome'>;
+  /** Told when an operation, or a subscription, begins to run (1) and has ended (-1). */
+  active: (change: 1 | -1) => void;
+  /** Told of each lookup of the plan cache. */
+  planLookedUp: OnPlan;
   /** 1 for the supergraph that new operations run on, by the beginning of its SHA-256. */
   supergraph: Gauge<'id'>;
   /** By `swapped`, `unchanged` and `refused`. */
@@ -20,7 +24,7 @@ export interface RouterMetrics {
   /** Open subscriptions at a reload: `kept` their upstream, `renewed` it, or `ended`. */
   subscriptionMoves: Counter<'outcome'>;
   /** Seconds by subgraph and outcome (`ok`, `errors`, `failed`). */
-  fetchDuration: Histogram<'subgraph' | 'outcome'>;
+  fetchDuration: CountedHistogram<readonly ['subgraph', 'outcome']>;
   /** Of the circuit breaker of each subgraph: 0 closed, 1 half-open, 2 open. */
   subgraphBreaker: Gauge<'subgraph'>;
   /** Calls that were made again, as no answer had arrived. */
@@ -43,16 +47,12 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
   return {
     operations: createOperationMeter(registry, usage),
     usage,
-    activeOperations: new Gauge({
-      name: 'timbre_router_active_operations',
-      help: 'Operations that are prepared or executed, and subscriptions that are open.',
-      registers,
-    }),
-    planLookups: new Counter({
+    active: countActive(registry),
+    planLookedUp: createCountedOutcomes({
       name: 'timbre_router_plan_cache_lookups_total',
       help: 'Lookups of the query plan cache.',
-      labelNames: ['outcome'] as const,
-      registers,
+      outcomes: ['hit', 'miss'],
+      registry,
     }),
     supergraph: new Gauge({
       name: 'timbre_router_supergraph_info',
@@ -72,12 +72,12 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
       labelNames: ['outcome'] as const,
       registers,
     }),
-    fetchDuration: new Histogram({
+    fetchDuration: createCountedHistogram({
       name: 'timbre_router_subgraph_fetch_duration_seconds',
       help: 'Time of calls to subgraphs.',
-      labelNames: ['subgraph', 'outcome'] as const,
+      labelNames: ['subgraph', 'outcome'],
       buckets: BUCKETS,
-      registers,
+      registry,
     }),
     subgraphBreaker: new Gauge({
       name: 'timbre_router_subgraph_breaker_state',
@@ -119,5 +119,22 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
       help: 'Events sent to clients.',
       registers,
     }),
+  };
+}
+
+/** What changes several times in a request is a number, and told when it is asked for. */
+function countActive(registry: Registry): RouterMetrics['active'] {
+  let active = 0;
+  const gauge = new Gauge({
+    name: 'timbre_router_active_operations',
+    help: 'Operations that are prepared or executed, and subscriptions that are open.',
+    registers: [],
+    collect() {
+      this.set(active);
+    },
+  });
+  registry.registerMetric(gauge);
+  return (change) => {
+    active += change;
   };
 }

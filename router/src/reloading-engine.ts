@@ -74,10 +74,10 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       retired: false,
       hold() {
         generation.active += 1;
-        metrics.activeOperations.inc();
+        metrics.active(1);
         return () => {
           generation.active -= 1;
-          metrics.activeOperations.dec();
+          metrics.active(-1);
           if (generation.retired && generation.active === 0) endSoon(generation);
         };
       },

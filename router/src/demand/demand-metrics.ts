@@ -1,4 +1,5 @@
-import { Counter, Histogram } from 'prom-client';
+import { createCountedHistogram } from '@timbre/platform/counted-histogram';
+import { createCountedOutcomes } from '@timbre/platform/counted-outcomes';
 import type { Registry } from 'prom-client';
 import { isAuthenticated } from '../auth/principal.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -22,39 +23,33 @@ export interface DemandMeters {
 const BUCKETS = [0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
 
 export function createDemandMeters(registry: Registry): DemandMeters {
-  const registers = [registry];
-  const estimated = new Histogram({
+  const estimated = createCountedHistogram({
     name: 'timbre_router_cost_estimated_points',
     help: 'What operations could cost at most, by plan.',
-    labelNames: ['plan'] as const,
+    labelNames: ['plan'],
     buckets: BUCKETS,
-    registers,
+    registry,
   });
-  const actual = new Histogram({
+  const actual = createCountedHistogram({
     name: 'timbre_router_cost_actual_points',
     help: 'What operations and events have cost, by plan.',
-    labelNames: ['plan'] as const,
+    labelNames: ['plan'],
     buckets: BUCKETS,
-    registers,
+    registry,
   });
-  const outcomes = new Counter({
+  const outcome = createCountedOutcomes<DemandOutcome>({
     name: 'timbre_router_cost_outcomes_total',
     help: 'Operations by what their cost led to, or would have led to where it is only measured.',
-    labelNames: ['outcome'] as const,
-    registers,
+    outcomes: ['ok', 'too_expensive', 'throttled'],
+    registry,
   });
   const metersOf = (plan: string): PlanMeters => {
-    const [one, other] = [estimated.labels({ plan }), actual.labels({ plan })];
+    const [one, other] = [estimated.with(plan), actual.with(plan)];
     return { estimated: (points) => one.observe(points), actual: (points) => other.observe(points) };
   };
   let known: ReadonlyMap<string, PlanMeters> = new Map();
   const anonymous = metersOf('anonymous');
   const others = metersOf('other');
-  const counts = {
-    ok: outcomes.labels({ outcome: 'ok' }),
-    too_expensive: outcomes.labels({ outcome: 'too_expensive' }),
-    throttled: outcomes.labels({ outcome: 'throttled' }),
-  };
   return {
     know(plans) {
       known = new Map(plans.map((plan) => [plan, metersOf(plan)]));
@@ -63,6 +58,6 @@ export function createDemandMeters(registry: Registry): DemandMeters {
       if (!isAuthenticated(principal)) return anonymous;
       return principal.plan === null ? others : (known.get(principal.plan) ?? others);
     },
-    outcome: (outcome) => counts[outcome].inc(),
+    outcome,
   };
 }

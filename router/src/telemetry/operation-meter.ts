@@ -1,6 +1,8 @@
 import type { ErrorCode } from '@timbre/platform/errors';
+import { createCountedHistogram } from '@timbre/platform/counted-histogram';
+import type { CountedHistogram, Series } from '@timbre/platform/counted-histogram';
 import type { GraphQLError } from 'graphql';
-import { Counter, Histogram } from 'prom-client';
+import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { codeOf } from '../error-code.ts';
 import type { OperationEnd } from '../transports/operation-end.ts';
@@ -31,19 +33,19 @@ const FEW_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 export function createOperationMeter(registry: Registry, usage: FieldUsage): OperationMeter {
   const registers = [registry];
-  const duration = new Histogram({
+  const duration = createCountedHistogram({
     name: 'timbre_router_operation_duration_seconds',
     help: 'Time from a parsed request to its response.',
-    labelNames: ['transport', 'operation', 'outcome'] as const,
+    labelNames: ['transport', 'operation', 'outcome'],
     buckets: BUCKETS,
-    registers,
+    registry,
   });
-  const named = new Histogram({
+  const named = createCountedHistogram({
     name: 'timbre_router_named_operation_duration_seconds',
     help: 'Time from a parsed request to its response, of operations that were executed.',
-    labelNames: ['operation_name', 'client'] as const,
+    labelNames: ['operation_name', 'client'],
     buckets: FEW_BUCKETS,
-    registers,
+    registry,
   });
   const refusals = new Counter({
     name: 'timbre_router_refusals_total',
@@ -74,7 +76,7 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
       const seconds = (performance.now() - started) / 1000;
       const isRefused = outcome === 'refused' || prepared === null;
       const operation = isRefused ? 'unknown' : prepared.operation.operation;
-      duration.observe({ transport: session.transport, operation, outcome }, seconds);
+      duration.with(session.transport, operation, outcome).observe(seconds);
       if (isRefused) {
         refusals.inc({ code: codeOf(told?.[0]) });
       } else {
@@ -90,17 +92,13 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
   };
 }
 
-interface Observer {
-  observe: (seconds: number) => void;
-}
-
 /** The series of an operation's name and a client's, found without a look at labels. */
-function createNamed(histogram: Histogram<'operation_name' | 'client'>, operations: BoundedNames) {
+function createNamed(histogram: CountedHistogram<readonly ['operation_name', 'client']>, operations: BoundedNames) {
   const clients = createBoundedNames(MAX_CLIENTS);
-  const series = new Map<string, Map<string, Observer>>();
+  const series = new Map<string, Map<string, Series>>();
   let pairs = 0;
 
-  function observerOf(operation_name: string, client: string): Observer {
+  function observerOf(operation_name: string, client: string): Series {
     let ofOperation = series.get(operation_name);
     const known = ofOperation?.get(client);
     if (known !== undefined) return known;
@@ -111,11 +109,11 @@ function createNamed(histogram: Histogram<'operation_name' | 'client'>, operatio
       ofOperation = new Map();
       series.set(operation_name, ofOperation);
     }
-    const observer = histogram.labels({ operation_name, client });
+    const observer = histogram.with(operation_name, client);
     ofOperation.set(client, observer);
     return observer;
   }
 
-  return (name: string | undefined, client: string | null): Observer =>
+  return (name: string | undefined, client: string | null): Series =>
     observerOf(operations.labelOf(name), clients.labelOf(client));
 }

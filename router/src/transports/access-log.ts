@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createLineWriter } from '@timbre/platform/logger';
 import type { LineWriterOptions } from '@timbre/platform/logger';
 import type { Span } from '@timbre/platform/telemetry/tracing';
@@ -28,58 +28,73 @@ export interface AccessLog {
 const MAX_CODES = 5;
 const MAX_NAME = 128;
 
+/**
+ * The lines are put together by hand: that takes a third of what JSON.stringify does, and what is the same for all who
+ * ask for an operation is made once.
+ */
 export function createAccessLog({ sample = 1, stream }: AccessLogOptions): AccessLog {
   const { write, flush } = createLineWriter({ name: 'access', ...(stream !== undefined && { stream }) });
-  const hashes = new WeakMap<OperationDefinitionNode, string | undefined>();
+  const described = new WeakMap<OperationDefinitionNode, string>();
 
-  /** SHA-256 of its text, which is its name as a persisted query too. */
-  const documentOf = (operation: OperationDefinitionNode): string | undefined => {
-    if (hashes.has(operation)) return hashes.get(operation);
-    const text = operation.loc?.source.body;
-    const hash = text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
-    hashes.set(operation, hash);
-    return hash;
+  const describe = (operation: OperationDefinitionNode): string => {
+    let description = described.get(operation);
+    if (description === undefined) {
+      const { name, loc } = operation;
+      // Its name as a persisted query, too.
+      const document = loc === undefined ? undefined : hash('sha256', loc.source.body);
+      description =
+        text('operation', operation.operation) +
+        text('operationName', name?.value.slice(0, MAX_NAME)) +
+        text('document', document);
+      described.set(operation, description);
+    }
+    return description;
   };
 
   return {
     operation(end, seconds) {
       const { session, prepared, outcome, errors } = end;
       if (outcome === 'ok' && sample < 1 && Math.random() >= sample) return;
+      // A request id is of a form that is the same in JSON.
       const { requestId, transport, client, principal } = session;
-      const operation = prepared?.operation;
-      write({
-        requestId,
-        trace: traceOf(prepared?.span),
-        transport,
-        operation: operation?.operation,
-        operationName: operation?.name?.value.slice(0, MAX_NAME),
-        document: operation === undefined ? undefined : documentOf(operation),
-        client: client.name ?? undefined,
-        clientVersion: client.version ?? undefined,
-        user: principal.userId ?? undefined,
-        outcome,
-        codes: errors === undefined ? undefined : codesOf(errors),
-        status: end.status,
-        bytes: end.bytes,
-        events: end.events,
-        estimatedCost: prepared?.estimatedCost ?? undefined,
-        cost: end.cost,
-        ms: Math.round(seconds * 100_000) / 100,
-      });
+      write(
+        `"requestId":"${requestId}"${text('trace', traceOf(prepared?.span))},"transport":"${transport}"` +
+          (prepared === null ? '' : describe(prepared.operation)) +
+          text('client', client.name) +
+          text('clientVersion', client.version) +
+          text('user', principal.userId) +
+          `,"outcome":"${outcome}"` +
+          (errors === undefined ? '' : `,"codes":${JSON.stringify(codesOf(errors))}`) +
+          number('status', end.status) +
+          number('bytes', end.bytes) +
+          number('events', end.events) +
+          number('estimatedCost', prepared?.estimatedCost) +
+          number('cost', end.cost) +
+          number('ms', Math.round(seconds * 100_000) / 100),
+      );
     },
     refusal({ status, code }, { requestId, client }) {
-      write({
-        requestId,
-        transport: 'http',
-        client: client.name ?? undefined,
-        clientVersion: client.version ?? undefined,
-        outcome: 'refused',
-        codes: [code],
-        status,
-      });
+      write(
+        `"requestId":"${requestId}","transport":"http"` +
+          text('client', client.name) +
+          text('clientVersion', client.version) +
+          `,"outcome":"refused","codes":["${code}"],"status":${status}`,
+      );
     },
     flush,
   };
+}
+
+function text(name: string, value: string | null | undefined): string {
+  if (value === null || value === undefined) return '';
+  return PLAIN.test(value) ? `,"${name}":"${value}"` : `,"${name}":${JSON.stringify(value)}`;
+}
+
+/** What is the same in JSON. */
+const PLAIN = /^[\w .:/@+-]*$/;
+
+function number(name: string, value: number | null | undefined): string {
+  return Number.isFinite(value) ? `,"${name}":${value}` : '';
 }
 
 /** Where it can be looked at: of what is not recorded nothing is found. */
