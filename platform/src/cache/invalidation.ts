@@ -10,7 +10,7 @@ export const invalidationSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('subgraph'), subgraph: name }),
   /** All that has objects of a type; of all subgraphs where none is named. */
   z.strictObject({ kind: z.literal('type'), type: name, subgraph: name.optional() }),
-  /** All that has an entity, by one of its keys, in whichever subgraph. */
+  /** All that has an entity, by one of its keys; of all subgraphs where none is named. */
   z.strictObject({
     kind: z.literal('entity'),
     type: name,

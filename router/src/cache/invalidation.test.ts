@@ -101,6 +101,11 @@ test.each([
     { kind: 'entity', type: 'Product', key: { id: 'p1' } },
     { p1: 1, list: 1, maker: 1, stock1: 2 },
   ],
+  [{ kind: 'entity', type: 'Product', key: { id: 'p1' }, subgraph: 'stock' }, { stock1: 1 }],
+  [
+    { kind: 'entity', type: 'Product', key: { more: true }, subgraph: 'stock' },
+    { stock1: 1, stock2: 1 },
+  ],
   [
     { kind: 'entity', type: 'Product', key: { id: 'p2', more: true } },
     { p1: 1, p2: 1, maker: 1, stock2: 2 },

@@ -24,7 +24,7 @@ export const ANYTHING: Reach = { parts: null, isPublic: true };
 
 /** `s:` is of one subgraph, and `p:` what it shows to everybody. */
 const ALL_SUBGRAPHS = 's';
-const partOf = (subgraph: string) => `s:${encodeURIComponent(subgraph)}`;
+export const partOf = (subgraph: string) => `s:${encodeURIComponent(subgraph)}`;
 const publicPartOf = (subgraph: string) => `p:${encodeURIComponent(subgraph)}`;
 
 /** What a mutation can change that has some fields. */

@@ -16,7 +16,7 @@ import type { CacheView } from './cache-view.ts';
 import { createChangesBus } from './changes-bus.ts';
 import { createEntries } from './entries.ts';
 import { createFetchCache } from './fetch-cache.ts';
-import { invalidatedTags } from './invalidated-tags.ts';
+import { invalidatedBy } from './invalidated-tags.ts';
 import type { KeepingRules } from './keeping.ts';
 import { MAX_KEPT_MS } from './keeping.ts';
 import { createKnownFetches } from './known-fetch.ts';
@@ -119,15 +119,21 @@ export function createResponseCache(
           bus,
           log,
           onChange: timeline.heard,
-          onInvalidations: (invalidations, id) => void timeline.invalidate(tagsOf(invalidations), id),
+          onInvalidations: (invalidations, id) => void invalidate(invalidations, id),
           onGap: timeline.gap,
         });
   /** The latest supergraph says which entities there are. */
-  let current: Parameters<typeof invalidatedTags>[1] | null = null;
+  let current: Parameters<typeof invalidatedBy>[1] | null = null;
 
-  function tagsOf(invalidations: readonly Invalidation[]): string[] {
-    const supergraph = current;
-    return supergraph === null ? [] : invalidations.flatMap((each) => invalidatedTags(each, supergraph));
+  /** Under an id, others who share the store do the same. */
+  async function invalidate(invalidations: readonly Invalidation[], id?: string): Promise<void> {
+    if (current === null) return;
+    const changed = invalidatedBy(invalidations, current);
+    await Promise.all(
+      changed.map((change) =>
+        timeline.invalidate(change, id === undefined ? undefined : `${id} ${change.parts?.join(' ') ?? ''}`),
+      ),
+    );
   }
 
   const rulesOf = createRules(options);
@@ -197,7 +203,7 @@ export function createResponseCache(
         },
       };
     },
-    invalidate: (invalidations) => timeline.invalidate(tagsOf(invalidations)),
+    invalidate: (invalidations) => invalidate(invalidations),
     close: async () => changes?.close(),
   };
 }

@@ -29,7 +29,7 @@ export interface Timeline {
   /** To be called when a mutation has ended, however; its outcome is to be told after this has resolved. */
   mutationEnded(principal: string, changed: Pick<Change, 'tags' | 'parts'>): Promise<void>;
   /** Something has changed. `once`: a name for the change, where others who share the store hear of it, too. */
-  invalidate(tags: readonly string[], once?: string): Promise<void>;
+  invalidate(changed: Pick<Change, 'tags' | 'parts'>, once?: string): Promise<void>;
   /** Some changes may not have been heard of. */
   gap: () => void;
   /** Somebody in the same order has told of a change. */
@@ -85,8 +85,7 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
       seen.set(principal, markedAgain(seen.get(principal) ?? seenByAll, changed.parts, sequence));
       announce({ ...changed, sequence: null });
     },
-    async invalidate(tags, once) {
-      const changed = { tags, parts: null };
+    async invalidate(changed, once) {
       invalidate(changed);
       if (once === undefined) announce({ ...changed, sequence: null });
     },
@@ -198,8 +197,7 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       untold.principals.delete(principal);
       announce({ ...changed, sequence });
     },
-    async invalidate(tags, once) {
-      const changed = { tags, parts: null };
+    async invalidate(changed, once) {
       const sequence = await advance([], changed, once);
       if (sequence !== null && once === undefined) announce({ ...changed, sequence });
     },
