@@ -26,7 +26,7 @@ export function watchPool(registry: Registry, pool: Pool): void {
   registry.registerMetric(waiting);
 }
 
-/** Over all workers, as of a second ago: what waits in a queue, and in its dead-letter queue. */
+/** Over all workers: what waits in a queue, and in its dead-letter queue. */
 export function watchQueues(registry: Registry, jobs: Jobs): void {
   const gauge = new Gauge({
     name: 'timbre_jobs',

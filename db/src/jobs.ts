@@ -5,6 +5,7 @@ import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import type { Tx } from './client.ts';
 import { countGroupsExactly } from './jobs/exact-groups.ts';
 import { JOBS_SCHEMA } from './jobs/install-queues.ts';
+import { findWanted, type QueueDepth, readDepths } from './jobs/job-table.ts';
 import type { Log } from './log.ts';
 import { type DeadQueueName, type JobData, type QueueName, type QueuePayload, QUEUE_NAMES, QUEUES } from './queues.ts';
 
@@ -36,13 +37,6 @@ export interface WorkOptions {
   groupConcurrency?: number | GroupConcurrencyConfig;
 }
 
-export interface QueueDepth {
-  queue: string;
-  /** Jobs that could be done now. */
-  ready: number;
-  active: number;
-}
-
 export interface Jobs {
   /** Only needed for `enqueue` and `work` alike; the tables must exist (`migrate`). */
   start(): Promise<void>;
@@ -62,7 +56,7 @@ export interface Jobs {
     options: WorkOptions,
     handler: (job: Job<JobData<N>>) => Promise<void>,
   ): Promise<void>;
-  /** Of every queue, as counted within the last second. */
+  /** Of every queue, now. */
   depths(): Promise<QueueDepth[]>;
   /**
    * Takes no new jobs and waits `graceMs` (default 20,000) for those that run; then aborts their signals and gives
@@ -83,6 +77,11 @@ export interface JobsOptions {
   /** Null: off. A job belongs to the trace of what it was enqueued for. */
   tracing?: Tracing | null;
 }
+
+/** How long a job waits of which nobody was notified: one that is due only now, or is tried again. */
+const LOOK_MS = 1_000;
+/** After which a poller looks by itself. All of them each second, below the lock of the groups, would be most of an idle system's work. */
+const UNWOKEN_SECONDS = 30;
 
 function parsePayload<N extends QueueName | DeadQueueName>(queue: N, data: unknown): JobData<N> {
   const definition = QUEUE_NAMES.find((name) => name === queue || `${name}.dead` === queue);
@@ -110,7 +109,8 @@ export function createJobs({
     registerInstance: false,
     useListenNotify: worker,
     supervise: worker,
-    superviseIntervalSeconds: 1,
+    // Each pass is some ten statements: what must not wait for it is found by the look below, which is one.
+    superviseIntervalSeconds: 60,
     monitorIntervalSeconds: 1,
     // A listener that died unnoticed costs polls of a second, not lost jobs; find out soon all the same.
     notifyHeartbeatIntervalMs: 5000,
@@ -120,6 +120,21 @@ export function createJobs({
   boss.on('error', (error) => log.warn({ err: error }, 'job queue error'));
   boss.on('warning', ({ message, data }) => log.warn({ data }, message));
   if (worker) countGroupsExactly(boss);
+  /** By queue: what wakes one of its idle pollers. */
+  const wakers = new Map<string, () => void>();
+  let looking: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    try {
+      const wanted = await findWanted(boss.getDb(), [...wakers.keys()]);
+      for (const { name: queue } of wanted) wakers.get(queue)?.();
+      // Which looks at all queues, once a second over all processes.
+      if (wanted.some(({ lost }) => lost)) await boss.supervise();
+    } catch (error) {
+      log.warn({ err: error }, 'job queue error');
+    }
+  }
+
   return {
     start: async () => void (await boss.start({ attempts: 5 })),
     async enqueue(tx, queue, data, { startAfterSeconds, ...options } = {}) {
@@ -136,36 +151,52 @@ export function createJobs({
       );
     },
     async work(queue, { concurrency = 1, groupConcurrency }, handler) {
+      const idle = new Set<string>();
+      const wakeOne = () => {
+        const [poller] = idle;
+        if (poller === undefined) return;
+        // The last to be woken next.
+        idle.delete(poller);
+        idle.add(poller);
+        boss.notifyWorker(poller);
+      };
       for (let index = 0; index < concurrency; index++) {
         let poller = '';
         poller = await boss.work<unknown>(
           queue,
           {
             ...(groupConcurrency === undefined ? {} : { groupConcurrency }),
-            pollingIntervalSeconds: 1,
-            notifyPollingIntervalSeconds: 1,
+            pollingIntervalSeconds: UNWOKEN_SECONDS,
             heartbeatRefreshSeconds: 2,
           },
           async (batch) => {
+            idle.delete(poller);
+            // Where one job was found that nobody was notified of there may be more.
+            wakeOne();
             // The end of a job frees a place in its group, of which nobody is notified: look again at once.
             boss.notifyWorker(poller);
-            for (const { id, data, retryCount, signal } of batch) {
-              const from = typeof data === 'object' && data !== null ? { ...data } : {};
-              const span = tracing?.serve(`job ${queue}`, 'consumer', from, { 'timbre.job.id': id });
-              await withinSpan(span, () =>
-                handler({ id, data: parsePayload(queue, data), attempt: retryCount, signal }),
-              );
+            try {
+              for (const { id, data, retryCount, signal } of batch) {
+                const from = typeof data === 'object' && data !== null ? { ...data } : {};
+                const span = tracing?.serve(`job ${queue}`, 'consumer', from, { 'timbre.job.id': id });
+                await withinSpan(span, () =>
+                  handler({ id, data: parsePayload(queue, data), attempt: retryCount, signal }),
+                );
+              }
+            } finally {
+              idle.add(poller);
             }
           },
         );
+        idle.add(poller);
       }
+      wakers.set(queue, wakeOne);
+      looking ??= setInterval(() => void look(), LOOK_MS).unref();
     },
-    depths: async () =>
-      (await boss.getQueues()).map(({ name: queue, readyCount: ready, activeCount: active }) => ({
-        queue,
-        ready,
-        active,
-      })),
-    stop: ({ graceMs = 20_000 } = {}) => boss.stop({ graceful: true, timeout: graceMs }),
+    depths: () => readDepths(boss.getDb()),
+    stop({ graceMs = 20_000 } = {}) {
+      clearInterval(looking);
+      return boss.stop({ graceful: true, timeout: graceMs });
+    },
   };
 }

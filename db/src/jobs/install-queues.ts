@@ -4,7 +4,7 @@ import { QUEUE_NAMES, QUEUES } from '../queues.ts';
 export const JOBS_SCHEMA = 'jobs';
 
 /**
- * The least that pg-boss accepts. With the supervisor's second, the retry's second and the workers' second, the job of
+ * The least that pg-boss accepts. With the second until it is looked for, the retry's second and the workers' second, the job of
  * a killed worker runs again at most 13 s after its death.
  */
 const HEARTBEAT_SECONDS = 10;
