@@ -90,7 +90,7 @@ export interface RouterOptions {
   resume?: ResumeRules;
   /** Events that may wait for one client; default 1,000. */
   eventQueueCapacity?: number;
-  /** Between pings of a websocket, whose client is cut when it has not answered by the next, and heartbeats of other streams; default 12 s. */
+  /** Between pings of a websocket, whose client is cut when it has not answered by the next, and heartbeats of other streams; default 30 s. */
   keepAliveMs?: number;
   /**
    * How much may wait for one websocket, and for how long; then it is closed with 1013. The client of another stream is

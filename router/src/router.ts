@@ -73,7 +73,7 @@ export interface Router {
 const DEFAULT_MAX_BODY_BYTES = 2 * 1024 * 1024;
 /** Of a websocket: long texts go over HTTP, and a socket has many operations that last. */
 const MAX_MESSAGE_BYTES = 256 * 1024;
-const DEFAULT_KEEP_ALIVE_MS = 12_000;
+const DEFAULT_KEEP_ALIVE_MS = 30_000;
 const DEFAULT_SLOW_CLIENT = { bytes: 1024 * 1024, ms: 15_000 };
 
 /**

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 const TICKS_PER_SECOND = 100;
 
 /**
- * CPU seconds, user and system, that a process and its living descendants have used; null where there is no `/proc`.
+ * CPU seconds, user and system, that a process, its living descendants, and those of their children that have ended, have used; null
+ * where there is no `/proc`.
  */
 export function cpuSeconds(pid: number): number | null {
   const family = familyOf(pid);
@@ -50,10 +51,12 @@ function readProcessTable(): Map<number, { parent: number; ticks: number }> | nu
     for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue;
       const stat = readProc(Number(entry), 'stat');
-      // The name, in parentheses, may hold anything; what follows it is fixed: state, ppid, …, utime (12th), stime (13th).
+      // The name, in parentheses, may hold anything; what follows it is fixed: state, ppid, …, utime (12th), stime (13th), and
+      // those of children that were waited for.
       const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (fields)
-        table.set(Number(entry), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+      if (!fields) continue;
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+      table.set(Number(entry), { parent: Number(fields[1]), ticks });
     }
     return table;
   } catch {

@@ -5,9 +5,12 @@ import type { Bus } from './bus.ts';
 export interface HintOptions {
   /** Ends the iteration. */
   signal: AbortSignal;
-  /** How long a lost hint can stay unnoticed. */
+  /** How long a lost hint can stay unnoticed; default 15 s. */
   everyMs?: number;
 }
+
+/** Only a publisher that dies, or is cut off, between its commit and its message loses one: a bus that was away tells of the gap. */
+const DEFAULT_EVERY_MS = 15_000;
 
 /**
  * "Look again" signals for a channel: at once, after each message, after a reconnect of the bus,
@@ -18,7 +21,7 @@ export interface HintOptions {
  * first read is followed by another signal.
  */
 export async function* hints(bus: Bus, channel: string, options: HintOptions): AsyncGenerator<void, void, undefined> {
-  const { signal, everyMs = 5_000 } = options;
+  const { signal, everyMs = DEFAULT_EVERY_MS } = options;
   if (signal.aborted) return;
 
   let pending = true;
