@@ -138,7 +138,12 @@ export function createEngine(options: EngineOptions): SupergraphEngine {
     const ask = askerOf(context);
     if (cache === null) return { ask, describe: (outcome) => outcome };
     const { principal, headers: sent } = session;
-    return cache.open(prepared.operation.operation, { principal, headers: context.headers, sent }, ask);
+    const { dependsOnPolicies } = prepared;
+    return cache.open(
+      prepared.operation.operation,
+      { principal, headers: context.headers, sent, dependsOnPolicies },
+      ask,
+    );
   }
 
   const executionWith = (ask: Ask, prepared: PreparedOperation, session: Session): Execution => ({

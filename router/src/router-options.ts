@@ -58,6 +58,11 @@ export interface RouterOptions {
   mayIntrospect?: (principal: Principal) => boolean;
   /** Default: everybody is anonymous. */
   authenticate?: Authenticate;
+  /**
+   * Headers, in lower case, in which it looks for credentials beside `authorization`, `x-api-key` and `cookie`: what is asked
+   * for with one of them is nobody else's.
+   */
+  credentialHeaders?: readonly string[];
   authorization?: AuthorizationOptions;
   /** What subgraphs are told of a principal, in the identity header and in `extensions.identity`; null: nothing. */
   identityOf?: ((principal: Principal) => string) | null;

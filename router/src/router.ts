@@ -219,8 +219,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 
 function cacheOf({ responseCache = null, ...options }: RouterOptions, registry: Registry): ResponseCache | null {
   if (responseCache === null) return null;
-  const { log, bus = null } = options;
-  return createResponseCache(responseCache, { log, registry, bus, vary: varyOf(options) });
+  const { log, bus = null, credentialHeaders = [] } = options;
+  return createResponseCache(responseCache, { log, registry, bus, credentialHeaders, vary: varyOf(options) });
 }
 
 function invalidationHandler({ responseCache }: RouterOptions, cache: ResponseCache | null): Router['invalidate'] {

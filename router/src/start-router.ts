@@ -81,6 +81,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     subgraphUrl: (name) => settings.subgraphUrls[subgraphVariable(name)],
     ...policiesOf(configuration, settings),
     authenticate: authentication?.authenticate ?? authenticateNobody,
+    credentialHeaders: authentication?.credentialHeaders ?? [],
     log,
     registry: metrics.registry,
     tracing,

@@ -14,6 +14,8 @@ import type { Principal } from './principal.ts';
 export interface Accesses {
   /** A caller's access for an operation. A promise only where policies have to be evaluated. */
   of(session: Session, operation: OperationDefinitionNode, fragments: FragmentMap): Access | Promise<Access>;
+  /** Whether policies have a say in what such a caller may see of an operation. */
+  dependsOnPolicies(session: Session, operation: OperationDefinitionNode, fragments: FragmentMap): boolean;
   /** A caller's access without any policy. */
   withoutPolicies(principal: Principal): Access;
   /** @throws SyntaxError or ZodError on what is no access key */
@@ -95,6 +97,8 @@ export function createAccesses(
         ? held.then((each) => withPolicies(principal, each))
         : withPolicies(principal, held);
     },
+    dependsOnPolicies: (session, operation, fragments) =>
+      annotations.policies.size > 0 && policiesOf(session, operation, fragments).length > 0,
     withoutPolicies,
     byKey(key) {
       const rights = rightsOfAccess(key);

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HttpServer } from '@timbre/platform/http-server';
+import { createLogger } from '@timbre/platform/logger';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parseSettings } from '../env.ts';
 import { startRouter } from '../start-router.ts';
@@ -11,6 +12,7 @@ import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { AUDIENCE, createTestIssuer } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
+import { startAuthentication } from './start-authentication.ts';
 import { answerOf } from '../testing/test-router.ts';
 import { IDENTITY_SECRET } from '../testing/test-subgraph.ts';
 import { startUsersStandIn } from '../testing/users-stand-in.ts';
@@ -117,4 +119,17 @@ test('its logouts are taken', async () => {
   expect((await send(logout)).status).toBe(200);
   expect(users.logouts).toMatchObject([{ iss: issuerUrl, sid: 'sid-1' }]);
   expect((await send(await issuer.sign({ iss: issuerUrl }))).status).toBe(400);
+});
+
+test('what is looked at for tokens is told: answers depend on it', async () => {
+  const { jwks } = await createTestIssuer();
+  const sources = [{ header: 'X-Token', prefix: null }, { cookie: 'session' }];
+  const authentication = startAuthentication({
+    issuers: [{ issuer: 'https://one.test/', audiences: [AUDIENCE], jwks, sources }],
+    users: null,
+    bus: null,
+    log: createLogger({ name: 'test', level: 'silent' }),
+  });
+  expect(authentication.credentialHeaders).toEqual(['x-token']);
+  await authentication.close();
 });

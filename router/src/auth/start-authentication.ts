@@ -35,6 +35,8 @@ export interface AuthenticationOptions {
 
 export interface Authentication {
   authenticate: Authenticate;
+  /** Headers in which tokens come, beside those that are always looked at; in lower case. */
+  credentialHeaders: readonly string[];
   /** For back-channel logout; null where no issuer sends logout tokens. */
   logOut: HttpHandler | null;
   close(): Promise<void>;
@@ -61,15 +63,17 @@ export function startAuthentication({
     severalIssuers: issuers.length > 1,
   });
   const keys = known === null ? null : createApiKeys(known.identitySecret);
+  const sources = issuers.flatMap(({ sources: own = [BEARER] }) => own);
   const { authenticate, recheck } = createAuthenticator({
     token,
     key: users === null || keys === null ? null : createKeyRecognition({ keys, ask: users.keyOwner }),
-    sources: issuers.flatMap(({ sources = [BEARER] }) => sources),
+    sources,
   });
   const watch = users === null ? null : watchRevocations({ users, bus, recheck, log });
   const sendsLogouts = issuers.some(({ logoutAudiences = [] }) => logoutAudiences.length > 0);
   return {
     authenticate,
+    credentialHeaders: sources.flatMap((source) => ('header' in source ? [source.header.toLowerCase()] : [])),
     logOut:
       users === null || !sendsLogouts
         ? null

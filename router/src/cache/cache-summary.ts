@@ -9,8 +9,8 @@ export interface CacheSummary {
 }
 
 export interface ToldTo {
-  /** The request bore something by which its sender is known, or may be. */
-  hasCredentials: boolean;
+  /** The request bore something by which its sender is known, or may be, or was answered by what else is known of it. */
+  isForOne: boolean;
   /** Names of headers on which answers may depend. */
   vary: readonly string[];
   /** Whether each fetch is told of. */
@@ -37,10 +37,10 @@ export function createCacheSummary(): CacheSummary {
 function headersOf(
   fetches: readonly Fetched[],
   { errors, incremental }: ExecutionOutcome,
-  { hasCredentials, vary }: ToldTo,
+  { isForOne, vary }: ToldTo,
 ): Record<string, string> | null {
   if (errors !== undefined || incremental !== undefined || fetches.length === 0) return null;
-  let isPublic = !hasCredentials;
+  let isPublic = !isForOne;
   let madeAt = Infinity;
   let freshUntil = Infinity;
   for (const { kept } of fetches) {
@@ -57,7 +57,7 @@ function headersOf(
     // Nobody tells a browser of a change, which its user may have made: it asks whether what it has still holds.
     'cache-control': isPublic ? `public, max-age=${maxAge}` : 'private, no-cache',
     age: String(age),
-    vary: ['authorization', 'x-api-key', 'cookie', ...vary].join(', '),
+    vary: vary.join(', '),
   };
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { compose } from '../testing/compose.ts';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -152,4 +153,52 @@ test('who holds the scope can see what came from where', async () => {
   expect(await seen(await issuer.sign({ scope: 'other' }))).toBeUndefined();
   const { text } = await router.query('{ product(id: "p1") { id } }', { token });
   expect(text).not.toContain('extensions');
+});
+
+test('what policies have a say in is private, whatever they say and however public it is', async () => {
+  const link = '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy"])';
+  const supergraph = compose({
+    catalog: `extend schema ${link} type Query { echo(text: String): String @policy(policies: [["beta"]]) node: String }`,
+  });
+  const guarded = await startTestRouter(
+    { supergraph, subgraphUrl: () => graph.catalog.url },
+    {
+      responseCache: {},
+      authorization: {
+        policiesTtlMs: 0,
+        evaluatePolicies: (_principal, _policies, { headers }) => ({ beta: headers?.['x-beta'] === '1' }),
+        errors: { response: 'disabled' },
+      },
+    },
+  );
+  graph.catalog.cacheControl = 'public, max-age=60';
+  const ask = async (query: string, headers: Record<string, string>) => {
+    const answer = await fetch(`${guarded.url}?query=${encodeURIComponent(query)}`, {
+      headers: { accept: 'application/json', ...headers },
+    });
+    return { control: answer.headers.get('cache-control'), body: await answer.json() };
+  };
+  const both = '{ echo(text: "a") __typename }';
+  expect(await ask(both, { 'x-beta': '1' })).toEqual({
+    control: 'private, no-cache',
+    body: { data: { echo: 'a', __typename: 'Query' } },
+  });
+  expect((await ask(both, {})).control).not.toMatch(/public/);
+  await guarded.close();
+});
+
+test('a header in which tokens come besides is one of those on which answers depend', async () => {
+  const custom = await startTestRouter(graph, { responseCache: {}, credentialHeaders: ['x-token'] });
+  graph.catalog.cacheControl = 'public, max-age=60';
+  const ask = async (headers: Record<string, string>) => {
+    const query = encodeURIComponent('{ product(id: "p1") { name } }');
+    const answer = await fetch(`${custom.url}?query=${query}`, { headers: { accept: 'application/json', ...headers } });
+    return [answer.headers.get('cache-control'), answer.headers.get('vary')];
+  };
+  expect(await ask({})).toEqual([expect.stringMatching(/^public/), expect.stringContaining('x-token')]);
+  expect(await ask({ 'x-token': 'none that is known' })).toEqual([
+    'private, no-cache',
+    expect.stringContaining('x-token'),
+  ]);
+  await custom.close();
 });

@@ -53,6 +53,8 @@ export interface ResponseCacheContext {
   log: Logger;
   registry: Registry;
   bus: Bus | null;
+  /** Where callers' credentials come beside the usual headers. */
+  credentialHeaders: readonly string[];
   /** Headers of clients on which answers may depend, beside their credentials. */
   vary: readonly string[];
 }
@@ -86,6 +88,8 @@ export interface Caller {
   headers: CallContext['headers'];
   /** The client's. */
   sent: IncomingHttpHeaders | undefined;
+  /** Policies, which may go by anything of a request, have said what of it may be seen. */
+  dependsOnPolicies: boolean;
 }
 
 /** What a caller may be known by. */
@@ -100,7 +104,7 @@ const MARKER_TTL_MS = MAX_KEPT_MS + 5 * 60 * 1000;
 
 export function createResponseCache(
   options: ResponseCacheOptions,
-  { log, registry, bus, vary }: ResponseCacheContext,
+  { log, registry, bus, credentialHeaders, vary }: ResponseCacheContext,
 ): ResponseCache {
   const { maxBytes = DEFAULT_MAX_BYTES, store = null, mutations = {} } = options;
   const metrics = createCacheMetrics(registry);
@@ -138,6 +142,8 @@ export function createResponseCache(
 
   const rulesOf = createRules(options);
   const callers = createCallers();
+  const credentials = [...new Set([...CREDENTIALS, ...credentialHeaders])];
+  const told = { credentials, vary: [...credentials, ...vary] };
   const fetches = createFetchCache({
     timeline,
     entries,
@@ -171,7 +177,7 @@ export function createResponseCache(
             summary.note({ subgraph: operation.subgraph, kind: 'root', status: 'bypass', kept: null, tags: [] });
             return call(request);
           },
-          describe: (outcome) => summary.describe(outcome, toldTo(caller, vary)),
+          describe: (outcome) => summary.describe(outcome, toldTo(caller, told)),
         };
       }
 
@@ -210,9 +216,12 @@ export function createResponseCache(
 
 const unchanged = (outcome: ExecutionOutcome) => outcome;
 
-function toldTo({ principal, sent = {} }: Caller, vary: readonly string[]): ToldTo {
+function toldTo(
+  { principal, sent = {}, dependsOnPolicies }: Caller,
+  { credentials, vary }: { credentials: readonly string[]; vary: readonly string[] },
+): ToldTo {
   return {
-    hasCredentials: isAuthenticated(principal) || CREDENTIALS.some((name) => sent[name] !== undefined),
+    isForOne: isAuthenticated(principal) || dependsOnPolicies || credentials.some((name) => sent[name] !== undefined),
     vary,
     debug: sent[DEBUG_HEADER] === '1' && holdsScope(new Set(principal.scopes), DEBUG_SCOPE),
   };

@@ -67,6 +67,8 @@ export interface PreparedOperation {
   overpriced: ReadonlySet<string> | null;
   /** The key of the Access that it was prepared for. */
   access: string;
+  /** Whether policies had a say in it. */
+  dependsOnPolicies: boolean;
   /** Whether the caller may still see the same of it; null where nothing changes that: without policies, or of what is over soon. */
   isStillAllowed: (() => boolean | Promise<boolean>) | null;
   /** What is done for it belongs to this span: given to it by who traces it. */
@@ -247,6 +249,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       estimatedBySubgraph: cost?.estimatedBySubgraph ?? null,
       overpriced: cost?.overpriced ?? null,
       access: access.key,
+      dependsOnPolicies: accesses.dependsOnPolicies(session, operation, parsed.fragments),
       isStillAllowed:
         operation.operation === OperationTypeNode.SUBSCRIPTION && supergraph.annotations.policies.size > 0
           ? () => isStill(access, accesses.of(session, operation, parsed.fragments))
