@@ -44,8 +44,14 @@ export function readBody(
       settle(() => resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, size)));
     };
     const onBroken = () => settle(() => reject(new AppError('BAD_REQUEST', 'The body broke off.')));
-    const timer = setTimeout(() => settle(() => reject(tooSlow(timeoutMs))), timeoutMs).unref();
+    let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    // Most bodies come with the head: by then they have been read, without a timer.
+    queueMicrotask(() => {
+      if (!settled) timer = setTimeout(() => settle(() => reject(tooSlow(timeoutMs))), timeoutMs).unref();
+    });
     const settle = (how: () => void) => {
+      settled = true;
       clearTimeout(timer);
       req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
       // What is still to come waits for whoever answers: nothing is read that nobody takes.

@@ -1,4 +1,3 @@
-import type { ApolloServerPlugin } from '@apollo/server';
 import {
   getNamedType,
   isAbstractType,
@@ -16,7 +15,6 @@ import type {
   GraphQLSchema,
   SelectionSetNode,
 } from 'graphql';
-import type { RequestContext } from './request-context.ts';
 
 /** What `@cacheControl` says; absent where it does not. */
 interface Hint {
@@ -32,45 +30,38 @@ interface Policy {
 }
 
 /**
- * Says in `Cache-Control` how long an answer may be kept, by the `@cacheControl` of what is selected, with Apollo
- * Server's defaults: root fields and fields of object types may not be unless they are marked, others as long as what
- * they are part of. Apollo's own plugin looks at each field that is resolved, which takes longer than most resolvers do;
- * here it is decided once per document, as if everything selected were there; what an answer turns out to contain can
- * only restrict it (`caching` of the context). Answers with errors bear nothing.
+ * The `Cache-Control` of an answer without errors to a document; null: none.
+ *
+ * @param seconds for which it may be kept at most, by what it turned out to contain (`caching` of the context)
  */
-export function createCacheHints<Context extends RequestContext>(schema: GraphQLSchema): ApolloServerPlugin<Context> {
-  const policies = new WeakMap<DocumentNode, Policy | null>();
+export type CacheHints = (document: DocumentNode, seconds: number) => string | null;
 
-  function headerFor(document: DocumentNode, limit: number): string | null {
+/**
+ * Says how long an answer may be kept, by the `@cacheControl` of what is selected, with Apollo Server's defaults: root
+ * fields and fields of object types may not be unless they are marked, others as long as what they are part of. Apollo's
+ * own plugin looks at each field that is resolved, which takes longer than most resolvers do; here it is decided once per
+ * document, as if everything selected were there; what an answer turns out to contain can only restrict it.
+ */
+export function createCacheHints(schema: GraphQLSchema): CacheHints {
+  const policies = new WeakMap<DocumentNode, Policy | null>();
+  return (document, seconds) => {
     let policy = policies.get(document);
     if (policy === undefined) {
       policy = policyOf(document, schema);
       policies.set(document, policy);
     }
     if (policy === null) return null;
-    const maxAge = Math.floor(Math.min(policy.maxAge, limit));
+    const maxAge = Math.floor(Math.min(policy.maxAge, seconds));
     return maxAge > 0 ? `max-age=${maxAge}, ${policy.isPrivate ? 'private' : 'public'}` : null;
-  }
-
-  return {
-    async requestDidStart() {
-      return {
-        async willSendResponse({ document, response, operation, contextValue }) {
-          if (document === undefined || operation?.operation !== OperationTypeNode.QUERY) return;
-          if (response.body.kind !== 'single' || response.body.singleResult.errors !== undefined) return;
-          const header = headerFor(document, contextValue.caching.seconds);
-          if (header !== null) response.http.headers.set('cache-control', header);
-        },
-      };
-    },
   };
 }
 
-/** Null where it cannot be said: several operations, or what a schema does not have. */
+/** Null where it cannot be said: no query, several operations, or what a schema does not have. */
 function policyOf(document: DocumentNode, schema: GraphQLSchema): Policy | null {
   const [operation, ...others] = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
   const root = schema.getQueryType();
   if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0 || !root) return null;
+  if (operation.operation !== OperationTypeNode.QUERY) return null;
   const fragments = new Map(
     document.definitions.flatMap((each) =>
       each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [],

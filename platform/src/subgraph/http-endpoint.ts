@@ -1,15 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApolloServer, HeaderMap } from '@apollo/server';
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginSchemaReportingDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled';
 import type { GraphQLSchema } from 'graphql';
 import { AppError, httpStatusOf, isAppError } from '../errors.ts';
 import { maskError } from '../graphql-errors.ts';
+import type { MaskOptions } from '../graphql-errors.ts';
 import { readJson, sendJson } from '../http-body.ts';
 import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '../identity.ts';
 import type { IdentityVerifier } from '../identity.ts';
@@ -17,10 +10,12 @@ import type { Logger } from '../logger.ts';
 import { requestIdFrom } from '../request-id.ts';
 import { withinSpan } from '../telemetry/current-span.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
-import { operationAttributes } from './operation-span.ts';
+import { createApolloAnswers } from './apollo-answers.ts';
 import { createCacheHints } from './cache-hints.ts';
 import { CachingLimit } from './caching-limit.ts';
-import { requestScope } from './request-context.ts';
+import { executeKnown } from './execute-known.ts';
+import { KnownOperations } from './known-operations.ts';
+import { operationAttributes } from './operation-span.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface HttpEndpointOptions<Context extends RequestContext> {
@@ -37,33 +32,20 @@ export interface HttpEndpoint {
   stop(): Promise<void>;
 }
 
-/** GraphQL over HTTP for the router: a POST of JSON with a signed identity. */
+/** What the router asks for, in the forms that it is content with when it knows no better. */
+const PLAIN_ACCEPTS: ReadonlySet<string | undefined> = new Set(['application/json', '*/*', undefined]);
+
+/**
+ * GraphQL over HTTP for the router: a POST of JSON with a signed identity. Apollo Server answers an operation's first
+ * request, and whatever is out of the ordinary; what it has found valid is executed without it from then on.
+ */
 export async function createHttpEndpoint<Context extends RequestContext>(
   options: HttpEndpointOptions<Context>,
 ): Promise<HttpEndpoint> {
-  const { log, tracing } = options;
-  const apollo = new ApolloServer<Context>({
-    schema: options.schema,
-    // Composition reads files; nobody else has a reason to ask a subgraph.
-    introspection: false,
-    // Only the router gets here, by a header that no browser sends.
-    csrfPrevention: false,
-    persistedQueries: false,
-    stopOnTerminationSignals: false,
-    includeStacktraceInErrorResponses: false,
-    logger: log,
-    formatError: (_formatted, error) =>
-      maskError(error, requestScope.getStore() ?? { requestId: requestIdFrom(undefined), log }),
-    plugins: [
-      ApolloServerPluginCacheControlDisabled(),
-      createCacheHints(options.schema),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginSchemaReportingDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
-    ],
-  });
-  await apollo.start();
+  const { schema, log, tracing } = options;
+  const executable = { schema, hints: createCacheHints(schema) };
+  const known = new KnownOperations();
+  const apollo = await createApolloAnswers<Context>({ ...executable, plugin: known.plugin(), log });
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (tracing === null) return answer(req, res);
@@ -77,53 +59,49 @@ export async function createHttpEndpoint<Context extends RequestContext>(
 
   async function answer(req: IncomingMessage, res: ServerResponse, span?: Span): Promise<void> {
     const requestId = requestIdFrom(req.headers[REQUEST_ID_HEADER]);
-    const requestLog = log.child({ requestId });
-    res.setHeader(REQUEST_ID_HEADER, requestId);
-    await requestScope.run({ requestId, log: requestLog }, async () => {
-      try {
-        const identity = options.verifyIdentity(headerOf(req, IDENTITY_HEADER));
-        if (req.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED', 'Use POST.');
-        const body = await readJson(req, options.maxBodyBytes);
-        if (span?.recorded === true) span.set(operationAttributes(body));
-        const signal = abortedWith(res);
-        const response = await apollo.executeHTTPGraphQLRequest({
-          httpGraphQLRequest: { method: req.method, headers: headersOf(req), search: '', body },
-          context: async () =>
-            options.createContext({ identity, requestId, log: requestLog, signal, caching: new CachingLimit() }),
-        });
-        for (const [name, value] of response.headers) res.setHeader(name, value);
-        res.statusCode = response.status ?? 200;
-        if (response.body.kind === 'complete') {
-          res.end(response.body.string);
-          return;
-        }
-        for await (const part of response.body.asyncIterator) res.write(part);
-        res.end();
-      } catch (error) {
-        if (res.headersSent || res.destroyed) {
-          res.destroy();
-          return;
-        }
-        const status = isAppError(error) ? httpStatusOf(error.code) : 500;
-        sendJson(res, status, { errors: [maskError(error, { requestId, log: requestLog })] });
+    const scope = scopeOf(requestId, log);
+    try {
+      const identity = options.verifyIdentity(headerOf(req, IDENTITY_HEADER));
+      if (req.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED', 'Use POST.');
+      const body = await readJson(req, options.maxBodyBytes);
+      if (span?.recorded === true) span.set(operationAttributes(body));
+      const more = { identity, signal: abortedWith(res), caching: new CachingLimit() };
+      const context = options.createContext(Object.assign(scope, more));
+      const request = PLAIN_ACCEPTS.has(req.headers.accept) ? known.find(body) : null;
+      const { status, headers, text } =
+        request === null
+          ? await apollo.answer(body, req.headers, context)
+          : await executeKnown(executable, request, context);
+      headers.push(REQUEST_ID_HEADER, requestId, 'content-length', String(Buffer.byteLength(text)));
+      res.writeHead(status, headers).end(text);
+    } catch (error) {
+      if (res.headersSent || res.destroyed) {
+        res.destroy();
+        return;
       }
-    });
+      const status = isAppError(error) ? httpStatusOf(error.code) : 500;
+      sendJson(res, status, { errors: [maskError(error, scope)] }, { [REQUEST_ID_HEADER]: requestId });
+    }
   }
 
   return { handle, stop: () => apollo.stop() };
 }
 
+/** A logger of a request's own takes a while to make, and most requests have nothing to say. */
+function scopeOf(requestId: string, log: Logger): MaskOptions {
+  let own: Logger | undefined;
+  return {
+    requestId,
+    get log() {
+      own ??= log.child({ requestId });
+      return own;
+    },
+  };
+}
+
 function headerOf(req: IncomingMessage, name: string): string | undefined {
   const value = req.headers[name];
   return Array.isArray(value) ? undefined : value;
-}
-
-function headersOf(req: IncomingMessage): HeaderMap {
-  const headers = new HeaderMap();
-  for (const [name, value] of Object.entries(req.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
-  }
-  return headers;
 }
 
 function abortedWith(res: ServerResponse): AbortSignal {

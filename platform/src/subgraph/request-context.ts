@@ -8,7 +8,7 @@ import type { CachingLimit } from './caching-limit.ts';
 export interface RequestContext {
   identity: Identity;
   requestId: string;
-  /** Bears the request id. */
+  /** Bears the request id. Made when it is first looked at: add to a context by `Object.assign`, as a spread looks. */
   log: Logger;
   /** Aborts when nobody waits any longer: the client went away, or the subscription ended. Pass it to `hints`. */
   signal: AbortSignal;

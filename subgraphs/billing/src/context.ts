@@ -19,11 +19,11 @@ export function createContextFactory(db: Db, bus: Bus): (base: RequestContext) =
   const quotas = new DataLoader((ids: readonly string[]) => readQuotas(db, ids), { cache: false });
   return (base) => {
     const viewerId = base.identity.userId;
-    return {
-      ...base,
+    const own: Omit<Context, keyof RequestContext> = {
       viewerId,
       loaders: createLoaders(db, viewerId),
       followQuota: (userId) => followQuota({ quotas, bus, userId, signal: base.signal }),
     };
+    return Object.assign(base, own);
   };
 }

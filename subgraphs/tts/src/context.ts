@@ -18,6 +18,12 @@ export function createContextFactory(deps: Deps): (base: RequestContext) => Cont
   return (base) => {
     const viewerId = base.identity.userId;
     const loaders = createLoaders(deps.db, viewerId);
-    return { ...base, viewerId, deps: { ...deps, log: base.log }, loaders, lastSequences };
+    const own: Deps = {
+      ...deps,
+      get log() {
+        return base.log;
+      },
+    };
+    return Object.assign(base, { viewerId, deps: own, loaders, lastSequences });
   };
 }

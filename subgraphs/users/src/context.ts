@@ -50,8 +50,7 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
       if (user === null) throw new AppError('UNAUTHENTICATED', 'This account does not exist any more.');
       return user;
     };
-    return {
-      ...base,
+    const own: Omit<Context, keyof RequestContext> = {
       loaders,
       viewer,
       findNode: async (id) => findNode(db, loaders, requireViewer(identity), id),
@@ -74,6 +73,7 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
         return told(await blockUser(db, id, blocked));
       },
     };
+    return Object.assign(base, own);
   };
 }
 

@@ -13,6 +13,6 @@ export interface Context extends RequestContext {
 export function createContextFactory(db: Db, voices: VoiceServices): (base: RequestContext) => Context {
   return (base) => {
     const viewerId = base.identity.userId;
-    return { ...base, viewerId, voices, loaders: createLoaders(db, viewerId) };
+    return Object.assign(base, { viewerId, voices, loaders: createLoaders(db, viewerId) });
   };
 }
