@@ -7,7 +7,7 @@
  * which `select * from billing.balances where used <> committed or held <> open_holds or available < 0` (no rows)
  * checks in one statement. After a commit, publish on the user's quota channel (platform's `channels`).
  */
-export { type QuotaRow, readQuotas } from './ledger/account.ts';
+export { type AccountView, type QuotaRow, readAccounts, readQuotas } from './ledger/account.ts';
 export { type Grant, grant } from './ledger/grant.ts';
 export { hold, type HoldRequest, type HoldResult } from './ledger/hold.ts';
 export { type ChargeRow, readCharges } from './ledger/read-charges.ts';

@@ -1,8 +1,8 @@
 import { eq, sql } from 'drizzle-orm';
-import { findPlan, FREE_PLAN } from '../billing/plans.ts';
+import { findPlan, FREE_PLAN, type Plan } from '../billing/plans.ts';
 import { accounts, entries } from '../billing/tables.ts';
 import type { DbOrTx, Tx } from '../client.ts';
-import { inPlaceholder, preparedRead } from '../prepared.ts';
+import { preparedRead } from '../prepared.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
@@ -71,7 +71,7 @@ async function rollOver(tx: Tx, { userId, planId }: AccountRow): Promise<Account
   return rolled;
 }
 
-const accountsOf = preparedRead('ledger_accounts', (db) =>
+const accountsOf = preparedRead('ledger_accounts', (db, among) =>
   db
     .select({
       userId: accounts.userId,
@@ -83,11 +83,22 @@ const accountsOf = preparedRead('ledger_accounts', (db) =>
       resetsAt: accounts.periodEnd,
     })
     .from(accounts)
-    .where(inPlaceholder(accounts.userId, 'userIds')),
+    .where(among(accounts.userId, 'userIds')),
 );
 
 /** As `lockAccount` would leave it, without a lock: what to show. In the order of the ids. */
 export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promise<QuotaRow[]> {
+  const accounts = await readAccounts(db, userIds);
+  return accounts.map(({ quota }) => quota);
+}
+
+export interface AccountView {
+  plan: Plan;
+  quota: QuotaRow;
+}
+
+/** The quotas of {@link readQuotas} with the plans, FREE for who has no account. */
+export async function readAccounts(db: DbOrTx, userIds: readonly string[]): Promise<AccountView[]> {
   const wanted = [...new Set(userIds)];
   if (wanted.length === 0) return [];
   const found = await accountsOf(db, { userIds: wanted });
@@ -96,9 +107,12 @@ export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promis
   const current = hasOld ? await readPeriodEnd(db) : new Date(Number.NaN);
   return userIds.map((userId) => {
     const row = byUser.get(userId);
-    if (row === undefined) return quota(userId, FREE_PLAN.monthlyCredits, 0, 0, current);
-    if (row.over) return quota(userId, Math.max(planCredits(row.planId), row.held), 0, row.held, current);
-    return quota(userId, row.creditLimit, row.used, row.held, row.resetsAt);
+    if (row === undefined) return { plan: FREE_PLAN, quota: quota(userId, FREE_PLAN.monthlyCredits, 0, 0, current) };
+    const plan = findPlan(row.planId) ?? FREE_PLAN;
+    if (row.over) {
+      return { plan, quota: quota(userId, Math.max(plan.monthlyCredits, row.held), 0, row.held, current) };
+    }
+    return { plan, quota: quota(userId, row.creditLimit, row.used, row.held, row.resetsAt) };
   });
 }
 

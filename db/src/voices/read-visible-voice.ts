@@ -1,6 +1,20 @@
-import { and, eq, isNull, ne, or } from 'drizzle-orm';
+import { and, eq, isNull, ne, or, sql } from 'drizzle-orm';
 import type { DbOrTx } from '../client.ts';
+import { preparedRead } from '../prepared.ts';
 import { voices } from './tables.ts';
+
+const visibleVoice = preparedRead('voices_visible', (db) =>
+  db
+    .select({ id: voices.id })
+    .from(voices)
+    .where(
+      and(
+        eq(voices.id, sql.placeholder('voiceId')),
+        or(isNull(voices.ownerId), eq(voices.ownerId, sql.placeholder('viewerId'))),
+        ne(voices.status, 'DELETING'),
+      ),
+    ),
+);
 
 /**
  * The voice's id when this viewer may know of it (a library voice, or their own that is not being
@@ -11,15 +25,7 @@ export async function readVisibleVoice(
   viewerId: string | null,
   voiceId: string,
 ): Promise<{ id: string } | null> {
-  const [row] = await db
-    .select({ id: voices.id })
-    .from(voices)
-    .where(
-      and(
-        eq(voices.id, voiceId),
-        viewerId === null ? isNull(voices.ownerId) : or(isNull(voices.ownerId), eq(voices.ownerId, viewerId)),
-        ne(voices.status, 'DELETING'),
-      ),
-    );
+  // An owner is nobody's null: the anonymous are left with the library.
+  const [row] = await visibleVoice(db, { voiceId, viewerId });
   return row ?? null;
 }

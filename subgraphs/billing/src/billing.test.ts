@@ -100,6 +100,17 @@ describe('plans', () => {
 });
 
 describe('a user', () => {
+  test('is told of plan and quota by one read', async () => {
+    const userId = newId('usr');
+    await database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic' }));
+    let reads = 0;
+    const count = () => void reads++;
+    database.pool.on('acquire', count);
+    await entities(userId, 'User', [userId], `plan { tier } quota { ${QUOTA} }`);
+    database.pool.off('acquire', count);
+    expect(reads).toBe(1);
+  });
+
   test('sees their own plan and quota', async () => {
     const userId = newId('usr');
     await database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic', credits: 50 }));

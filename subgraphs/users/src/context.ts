@@ -47,7 +47,7 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
     const loaders = createLoaders(db, identity);
     const viewer = async () => {
       const user = await loaders.user.load(requireViewer(identity));
-      if (user === null) throw new AppError('UNAUTHENTICATED', 'This account does not exist any more.');
+      if (user === null) throw gone();
       return user;
     };
     const own: Omit<Context, keyof RequestContext> = {
@@ -55,9 +55,11 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
       viewer,
       findNode: async (id) => findNode(db, loaders, requireViewer(identity), id),
       async updateProfile(change) {
-        const { id } = await viewer();
+        const id = requireViewer(identity);
+        const result = await updateProfile(db, id, change);
         loaders.user.clear(id); // a later field of the same mutation sees the change
-        return updateProfile(db, id, change);
+        if (result.user === null && result.errors.length === 0) throw gone();
+        return result;
       },
       prefixOf: keys.prefixOf,
       pageOfKeys: async (userId, request) => pageOfKeys(db, userId, request),
@@ -76,6 +78,8 @@ export function createContextFactory({ db, keys, bus }: ContextServices): (base:
     return Object.assign(base, own);
   };
 }
+
+const gone = () => new AppError('UNAUTHENTICATED', 'This account does not exist any more.');
 
 /** What reaches over another's row is not left to the router alone. */
 function requireStaff({ scopes }: Identity): void {

@@ -11,6 +11,9 @@ export interface UserRef {
   id: string;
 }
 
-/** A page, and what it is a page of: counting that is left to `totalCount`, should it be selected. */
-export type VoicePage = Connection<VoiceRow> & { scope: VoiceScope };
+/**
+ * A page, and what it is a page of: counting that is left to `totalCount`, should it be selected. `all`: how many there
+ * are, where the page shows all of them.
+ */
+export type VoicePage = Connection<VoiceRow> & { scope: VoiceScope; all: number | null };
 export type VoicePageEdge = VoicePage['edges'][number];

@@ -229,6 +229,23 @@ describe("a person's list", () => {
     await person.ask(query, { of: [{ __typename: 'User', id: person.id }] }, z.unknown());
     expect(counted.stop()).toBe(3);
   });
+
+  it('is counted where a page does not show all of it', async () => {
+    const person = voices.person();
+    for (let i = 0; i < 3; i++) await begun(person);
+    const total = async (args: Record<string, unknown>) => {
+      const counted = countQueries(voices.pool);
+      const page = await ownVoices(person, args, person.id, 'totalCount');
+      return [page?.totalCount, page?.edges.length, counted.stop()];
+    };
+    expect(await total({})).toEqual([3, 3, 1]);
+    expect(await total({ first: 3 })).toEqual([3, 3, 1]);
+    expect(await total({ first: 2 })).toEqual([3, 2, 2]);
+    expect(await total({ first: 0 })).toEqual([3, 0, 2]);
+    const after = (await ownVoices(person, { first: 2 }))?.pageInfo.endCursor;
+    expect(await total({ after })).toEqual([3, 1, 2]);
+    expect(await total({ filter: { status: 'READY' } })).toEqual([0, 0, 1]);
+  });
 });
 
 function countQueries(pool: TestVoices['pool']): { stop: () => number } {

@@ -1,8 +1,8 @@
 import type { Db, DbOrTx, Tx } from '@timbre/db/client';
-import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
+import { preparedRead } from '@timbre/db/prepared';
 import { generations, renderings } from '@timbre/db/tts/tables';
 import { isId } from '@timbre/platform/ids';
-import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, inArray, lt, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { GenerationRow } from '../rows.ts';
 
@@ -25,20 +25,32 @@ export const toGenerationRow = ({ generation, rendering }: Joined): GenerationRo
 
 const ACTIVE = ['QUEUED', 'RUNNING'] as const;
 
-const ownGenerations = preparedRead('tts_own_generations', (db) =>
+const ownGenerations = preparedRead('tts_own_generations', (db, among) =>
   db
     .select(generationColumns)
     .from(generations)
     .innerJoin(renderings, eq(renderings.id, generations.renderingId))
-    .where(and(inPlaceholder(generations.id, 'ids'), eq(generations.ownerId, sql.placeholder('viewerId')))),
+    .where(and(among(generations.id, 'ids'), eq(generations.ownerId, sql.placeholder('viewerId')))),
 );
 
-const lastSequences = preparedRead('tts_last_sequences', (db) =>
+const lastSequences = preparedRead('tts_last_sequences', (db, among) =>
   db
     .select({ id: generations.id, lastSequence: generations.lastSequence })
     .from(generations)
-    .where(inPlaceholder(generations.id, 'ids')),
+    .where(among(generations.id, 'ids')),
 );
+
+const other = alias(generations, 'other');
+
+const queuePositions = preparedRead('tts_queue_positions', (db, among) => {
+  const before = and(
+    eq(other.ownerId, generations.ownerId),
+    sql`${other.state} = 'QUEUED'`,
+    lt(other.id, generations.id),
+  );
+  const ahead = sql`(${db.select({ count: count() }).from(other).where(before)})`.mapWith(Number);
+  return db.select({ id: generations.id, ahead }).from(generations).where(among(generations.id, 'ids'));
+});
 
 /** The viewer's own, in the order of the ids; null for a missing one and a stranger's alike. */
 export async function readOwnGenerations(
@@ -136,12 +148,7 @@ export async function countActive(db: DbOrTx, ownerId: string): Promise<{ queued
 
 /** For each id, how many of the same owner's generations were queued before it and still are. */
 export async function readQueuePositions(db: Db, ids: readonly string[]): Promise<number[]> {
-  const { rows } = await db.execute<{ id: string; ahead: number }>(sql`
-    select g.id, (
-      select count(*)::int from ${generations} o
-      where o.owner_id = g.owner_id and o.state = 'QUEUED' and o.id < g.id
-    ) as ahead
-    from ${generations} g where g.id in ${[...ids]}`);
+  const rows = await queuePositions(db, { ids });
   const byId = new Map(rows.map((row) => [row.id, row.ahead]));
   return ids.map((id) => byId.get(id) ?? 0);
 }

@@ -1,10 +1,10 @@
 import type { DbOrTx } from '@timbre/db/client';
-import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
+import { preparedRead } from '@timbre/db/prepared';
 import { users } from '@timbre/db/users/tables';
 import { and, eq, sql } from 'drizzle-orm';
 import type { UserRow } from '../rows.ts';
 
-const usersOf = preparedRead('users', (db) => db.select().from(users).where(inPlaceholder(users.id, 'ids')));
+const usersOf = preparedRead('users', (db, among) => db.select().from(users).where(among(users.id, 'ids')));
 
 const usersOfSubject = preparedRead('users_of_subject', (db) =>
   db

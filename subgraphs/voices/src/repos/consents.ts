@@ -1,14 +1,14 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
-import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
+import { preparedRead } from '@timbre/db/prepared';
 import { consents, type ConsentState } from '@timbre/db/voices/tables';
 import type { ConsentRow } from '../rows.ts';
 
-const consentsOf = preparedRead('voices_consents', (db) =>
+const consentsOf = preparedRead('voices_consents', (db, among) =>
   db
     .select()
     .from(consents)
-    .where(and(inPlaceholder(consents.voiceId, 'voiceIds'), eq(consents.ownerId, sql.placeholder('viewerId')))),
+    .where(and(among(consents.voiceId, 'voiceIds'), eq(consents.ownerId, sql.placeholder('viewerId')))),
 );
 
 /** Each voice's consent, for the viewer's own voices; null where none was submitted and for every other id. */

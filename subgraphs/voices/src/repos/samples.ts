@@ -1,14 +1,14 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
-import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
+import { preparedRead } from '@timbre/db/prepared';
 import { samples } from '@timbre/db/voices/tables';
 import type { SampleRow } from '../rows.ts';
 
-const samplesOf = preparedRead('voices_samples', (db) =>
+const samplesOf = preparedRead('voices_samples', (db, among) =>
   db
     .select()
     .from(samples)
-    .where(and(inPlaceholder(samples.voiceId, 'voiceIds'), eq(samples.ownerId, sql.placeholder('viewerId'))))
+    .where(and(among(samples.voiceId, 'voiceIds'), eq(samples.ownerId, sql.placeholder('viewerId'))))
     .orderBy(asc(samples.position)),
 );
 

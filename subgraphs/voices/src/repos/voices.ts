@@ -1,6 +1,6 @@
 import { and, count, desc, eq, notInArray, sql } from 'drizzle-orm';
 import type { DbOrTx, Tx } from '@timbre/db/client';
-import { inPlaceholder, preparedRead } from '@timbre/db/prepared';
+import { preparedRead } from '@timbre/db/prepared';
 import { voices } from '@timbre/db/voices/tables';
 import type { VoiceRow } from '../rows.ts';
 import { visible, within, type Visibility, type VoiceScope } from './voice-scope.ts';
@@ -13,11 +13,11 @@ const SEEN = {
 } as const;
 
 const voicesSeenBy = (of: keyof typeof SEEN) =>
-  preparedRead(`voices_${of}`, (db) =>
+  preparedRead(`voices_${of}`, (db, among) =>
     db
       .select()
       .from(voices)
-      .where(and(inPlaceholder(voices.id, 'ids'), visible(SEEN[of]))),
+      .where(and(among(voices.id, 'ids'), visible(SEEN[of]))),
   );
 const voicesSeen = {
   library: voicesSeenBy('library'),
@@ -25,9 +25,9 @@ const voicesSeen = {
   viewer: voicesSeenBy('viewer'),
 };
 
-const progressOf = preparedRead('voices_progress', (db) => {
+const progressOf = preparedRead('voices_progress', (db, among) => {
   const { id, status, fitting } = voices;
-  return db.select({ id, status, fitting }).from(voices).where(inPlaceholder(id, 'ids'));
+  return db.select({ id, status, fitting }).from(voices).where(among(id, 'ids'));
 });
 
 /** In the order of the ids; null for what is missing or not to be seen. */
@@ -150,12 +150,25 @@ export async function insertVoice(tx: Tx, voice: typeof voices.$inferInsert): Pr
   return row;
 }
 
-/** Writes to a row that this transaction holds, see `lockOwnVoice`. */
-export async function updateLockedVoice(
-  tx: Tx,
+export type VoiceChange = Partial<Omit<typeof voices.$inferInsert, 'id' | 'ownerId' | 'createdAt'>>;
+
+/** Null where there is none of this person's. */
+export async function updateOwnVoice(
+  db: DbOrTx,
+  viewerId: string,
   id: string,
-  change: Partial<Omit<typeof voices.$inferInsert, 'id' | 'ownerId' | 'createdAt'>>,
-): Promise<VoiceRow> {
+  change: VoiceChange,
+): Promise<VoiceRow | null> {
+  const [row] = await db
+    .update(voices)
+    .set({ ...change, updatedAt: sql`now()` })
+    .where(and(eq(voices.id, id), visible({ of: 'owner', viewerId })))
+    .returning();
+  return row ?? null;
+}
+
+/** Writes to a row that this transaction holds, see `lockOwnVoice`. */
+export async function updateLockedVoice(tx: Tx, id: string, change: VoiceChange): Promise<VoiceRow> {
   const [row] = await tx
     .update(voices)
     .set({ ...change, updatedAt: sql`now()` })

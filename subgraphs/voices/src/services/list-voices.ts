@@ -30,9 +30,10 @@ interface FilterInput {
 export async function pageOfVoices(db: Db, visibility: Visibility, request: PageRequest): Promise<VoicePage> {
   const first = pageSize(request.first);
   const scope = { visibility, filter: checkFilter(request.filter ?? {}) };
-  const rows = await listVoices(db, scope, positionOf(request.after), first + 1);
+  const after = positionOf(request.after);
+  const rows = await listVoices(db, scope, after, first + 1);
   const page = toConnection(rows, first, (row) => [row.createdAt.getTime(), row.id], { after: request.after ?? null });
-  return { ...page, scope };
+  return { ...page, scope, all: after === null && rows.length <= first ? rows.length : null };
 }
 
 /** The last millisecond that PostgreSQL reads as `toISOString` writes it. */

@@ -1,6 +1,6 @@
-import type { DbOrTx, Tx } from '@timbre/db/client';
+import type { Db, DbOrTx, Tx } from '@timbre/db/client';
 import { isId } from '@timbre/platform/ids';
-import { findVoices, lockOwnVoice } from '../repos/voices.ts';
+import { findVoices, lockOwnVoice, updateOwnVoice, type VoiceChange } from '../repos/voices.ts';
 import type { VoiceRow } from '../rows.ts';
 import { noSuchVoice } from './refusals.ts';
 
@@ -18,6 +18,18 @@ export async function ownVoice(db: DbOrTx, viewerId: string, id: string, path: s
 export async function holdOwnVoice(tx: Tx, viewerId: string, id: string, path: string[]): Promise<OwnVoice> {
   if (!isId('voi', id)) throw noSuchVoice(path);
   return owned(await lockOwnVoice(tx, viewerId, id), path);
+}
+
+export interface OwnChange {
+  id: string;
+  change: VoiceChange;
+  path: string[];
+}
+
+/** Changes it whatever state it is in, by one statement. @throws Refused as {@link ownVoice} does */
+export async function changeOwnVoice(db: Db, viewerId: string, { id, change, path }: OwnChange): Promise<OwnVoice> {
+  if (!isId('voi', id)) throw noSuchVoice(path);
+  return owned(await updateOwnVoice(db, viewerId, id, change), path);
 }
 
 function owned(row: VoiceRow | null, path: string[]): OwnVoice {

@@ -1,6 +1,5 @@
-import { updateLockedVoice } from '../repos/voices.ts';
 import type { VoiceRow } from '../rows.ts';
-import { holdOwnVoice } from './own-voice.ts';
+import { changeOwnVoice } from './own-voice.ts';
 import { announce, type Resources } from './resources.ts';
 import { checkDescription, checkLabels, checkText, NAME, Problems, type Label } from './validation.ts';
 
@@ -29,10 +28,7 @@ export async function updateVoice(
   }
   if (input.labels !== undefined) change.labels = checkLabels(problems, ['input', 'labels'], input.labels ?? []);
   problems.throwIfAny();
-  const voice = await db.transaction(async (tx) => {
-    const { id } = await holdOwnVoice(tx, viewerId, input.voiceId, ['input', 'voiceId']);
-    return updateLockedVoice(tx, id, change);
-  });
+  const voice = await changeOwnVoice(db, viewerId, { id: input.voiceId, change, path: ['input', 'voiceId'] });
   await announce(bus, { id: voice.id, ownerId: viewerId });
   return voice;
 }

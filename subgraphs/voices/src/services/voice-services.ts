@@ -30,7 +30,7 @@ export function createVoiceServices(resources: Resources) {
     delete: (...rest: Rest<typeof deleteVoice>) => outcome(() => deleteVoice(resources, ...rest)),
     follow: (following: Following) => followVoice({ ...resources, progress }, following),
     page: (visibility: Visibility, request: PageRequest) => pageOfVoices(db, visibility, request),
-    count: (page: VoicePage) => countVoices(db, page.scope),
+    count: async ({ scope, all }: VoicePage) => all ?? countVoices(db, scope),
     /** Signed, for an hour; null until there is a preview. */
     async previewUrl({ previewKey }: VoiceRow): Promise<string | null> {
       if (previewKey === null) return null;
