@@ -88,8 +88,8 @@ const accountsOf = preparedRead('ledger_accounts', (db, among) =>
 
 /** As `lockAccount` would leave it, without a lock: what to show. In the order of the ids. */
 export async function readQuotas(db: DbOrTx, userIds: readonly string[]): Promise<QuotaRow[]> {
-  const accounts = await readAccounts(db, userIds);
-  return accounts.map(({ quota }) => quota);
+  const views = await readAccounts(db, userIds);
+  return views.map(({ quota }) => quota);
 }
 
 export interface AccountView {
