@@ -46,11 +46,17 @@ async function keptFor(person: Person, id: string) {
 const IN_MOTION = { details: 10, entity: 10, list: 10 };
 const OVER = { details: 300, entity: 300, list: 60 };
 
+const changeOf = (person: Person, id: string) => [
+  `Voice ${id} voices`,
+  `Voice ${id} users`,
+  `User ${String(person.id)} voices`,
+];
+
 /** What one step has told, and told once. */
 async function told<T>(person: Person, step: () => Promise<T>, idOf: (result: T) => string): Promise<T> {
   heard.forget();
   const result = await step();
-  await expect.poll(heard.all).toEqual([`Voice ${idOf(result)}`, `User ${String(person.id)} voices`]);
+  await expect.poll(heard.all).toEqual(changeOf(person, idOf(result)));
   return result;
 }
 
@@ -90,8 +96,7 @@ it('what nobody watches is told: a fitting that fails, what is swept', async () 
   const { id } = await clone(person, [anyFile('RIFF is a nice word, but this is prose.')]);
   await followToEnd(person, id);
   await worker.close();
-  const change = [`Voice ${id}`, `User ${String(person.id)} voices`];
-  await expect.poll(() => heard.all().slice(-2)).toEqual(change);
+  await expect.poll(() => heard.all().slice(-3)).toEqual(changeOf(person, id));
   expect(await keptFor(person, id)).toEqual(OVER);
 
   const { voice } = await begin(person, {});
@@ -99,7 +104,7 @@ it('what nobody watches is told: a fitting that fails, what is swept', async () 
   heard.forget();
   await voices.db.execute(sql`update voices.voices set updated_at = now() - interval '2 days' where id = ${abandoned}`);
   expect(await sweepVoices(voices)).toBe(1);
-  await expect.poll(heard.all).toContain(`Voice ${abandoned}`);
+  await expect.poll(heard.all).toEqual(changeOf(person, abandoned));
 });
 
 it('that the library has changed is told, and that it has not is not', async () => {

@@ -19,8 +19,11 @@ export interface Resources {
  */
 export async function announce(bus: Bus, { id, ownerId }: { id: string; ownerId: string }): Promise<void> {
   // First: what the hint is followed by is not to be read from before it.
+  const voice = { kind: 'entity', type: 'Voice', key: { id } } as const;
   await publishInvalidations(bus, [
-    { kind: 'entity', type: 'Voice', key: { id } },
+    { ...voice, subgraph: 'voices' },
+    // Whose `node` looks whether it is there. What `tts` says of a voice it is given the status for.
+    { ...voice, subgraph: 'users' },
     // Lists that it is not in, and may belong into now.
     { kind: 'entity', type: 'User', key: { id: ownerId }, subgraph: 'voices' },
   ]);
