@@ -1,4 +1,6 @@
 import { createLogger } from '@timbre/platform/logger';
+import { channels } from '@timbre/platform/bus/hints';
+import { createRedisBus } from '@timbre/platform/bus/redis-bus';
 import { createRedisVersionedStore } from '@timbre/platform/cache/redis-versioned-store';
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
@@ -71,6 +73,26 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
 
   const ask = async (router: TestRouter, token: string, id = 'p1') =>
     (await router.query(PRODUCT, { variables: { id }, token })).data?.['product'];
+
+  test('a message that claims to be of a time that is far off holds nothing up', async () => {
+    const buses = [createRedisBus({ url: redis.url, log }), createRedisBus({ url: redis.url, log })] as const;
+    const router = await startRouter({ bus: buses[0] });
+    open.push(...buses);
+    await ask(router, ann);
+    const calls = graph.calls();
+    const forged = { from: 'somebody', sequence: Number.MAX_SAFE_INTEGER, tags: ['all'], parts: null };
+    await until(async () => {
+      await buses[1].publish(channels.cacheChanges, JSON.stringify(forged));
+      await ask(router, ann);
+      return graph.calls() > calls;
+    });
+    const isKept = async () => {
+      const before = graph.calls();
+      await ask(router, ann);
+      return graph.calls() === before;
+    };
+    await expect.poll(isKept).toBe(true);
+  });
 
   test('what one has asked for, the other has', async () => {
     const first = await ask(one, ann);

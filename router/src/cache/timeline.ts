@@ -100,6 +100,8 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
 /** More that could not be told to the store is everything. */
 const MAX_UNTOLD = 5_000;
 const RETRY_MS = 1_000;
+/** Changes that others make between two operations here. */
+const FAR_AHEAD = 100;
 /** A tag of everything that is kept. */
 export const EVERYTHING = 'all';
 
@@ -170,6 +172,17 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     if (told !== null) for (const principal of principals) untold.principals.delete(principal);
   }
 
+  /** A message may claim any time: one of which the store need not have heard yet is as of now, whoever has sent it. */
+  async function heard(change: Change): Promise<void> {
+    const { sequence } = change;
+    if (sequence !== null && sequence <= latest + FAR_AHEAD) {
+      invalidateHere(change, sequence);
+      return;
+    }
+    const now = await advance([], change);
+    if (now !== null) latest = Math.max(latest, now);
+  }
+
   store.onBack(() => {
     void advance([], EVERYTHING_HERE).then(tell);
   });
@@ -201,7 +214,7 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       const sequence = await advance([], changed, once);
       if (sequence !== null && once === undefined) announce({ ...changed, sequence });
     },
-    heard: (change) => invalidateHere(change, change.sequence ?? latest + 1),
+    heard: (change) => void heard(change),
     gap: () => void advance([], EVERYTHING_HERE),
   };
 }
