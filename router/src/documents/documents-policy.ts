@@ -53,6 +53,8 @@ export interface DocumentsPolicy {
 
 /** Unknown documents that have been logged, by their text. */
 const MAX_LOGGED = 1_000;
+/** Characters of a name that the client has chosen. */
+const MAX_LOGGED_NAME = 128;
 
 /**
  * From what a client names to the document, and whether it may be run: the semantics and the codes of the Apollo Router's
@@ -72,7 +74,11 @@ export function createDocumentsPolicy(options: DocumentsOptions, context: Docume
     const id = hash('sha256', text);
     if (logged.has(id)) return;
     logged.set(id, true);
-    context.log.warn({ sha256: id, operationName, client, requestId }, 'a document is not among the trusted ones');
+    const name = operationName?.slice(0, MAX_LOGGED_NAME);
+    context.log.warn(
+      { sha256: id, operationName: name, client, requestId },
+      'a document is not among the trusted ones',
+    );
   }
 
   function mayBeAsked(text: string, { principal }: Session): boolean {

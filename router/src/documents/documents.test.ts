@@ -342,6 +342,8 @@ describe('trusted documents', () => {
       { sha256: sha256(secret), operationName: 'Snoop', client: { name: 'snooper' } },
     ]);
     expect(lines[0]).not.toContain('confidential');
+    await post(router, { query: '{ __typename }', operationName: 'x'.repeat(100_000) });
+    expect(lines[1]).toContain(`"${'x'.repeat(128)}"`);
   });
 
   test('a document of the list is refused where only ids are taken', async () => {
