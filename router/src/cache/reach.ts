@@ -6,7 +6,7 @@ import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 export interface MutationReach {
   /** Whose answers can be others than before; default those of all. */
   subgraphs?: readonly string[];
-  /** False: nothing that is shown to everybody changes by it, but for the very entities that it brings. Default true. */
+  /** False: nothing that is shown to everybody changes by it. Default true. */
   public?: boolean;
 }
 

@@ -29,7 +29,7 @@ import { createTimeline } from './timeline.ts';
 import type { Standpoint } from './timeline.ts';
 
 export interface ResponseCacheOptions {
-  /** What the process keeps at most; default 64 MiB. */
+  /** What the process keeps at most; default 128 MiB. */
   maxBytes?: number;
   /** What routers share. Without one, a router knows of no mutations but its own. Not closed with the router. */
   store?: VersionedStore;
@@ -98,7 +98,8 @@ export const CREDENTIALS = ['authorization', 'x-api-key', 'cookie'] as const;
 const DEBUG_HEADER = 'x-timbre-cache-debug';
 const DEBUG_SCOPE = 'cache:debug';
 
-const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Of Timbre's own graph a person who is at work has about 140 KiB of answers: enough for nine hundred at once. */
+const DEFAULT_MAX_BYTES = 128 * 1024 * 1024;
 /** Markers outlast what they are about by more than any clock is off. */
 const MARKER_TTL_MS = MAX_KEPT_MS + 5 * 60 * 1000;
 

@@ -158,7 +158,7 @@ const caching = z
 const mutationReach = z
   .strictObject({
     subgraphs: z.array(z.string()).min(1).describe('whose answers it can change, in whatever way; default all'),
-    public: z.boolean().describe('whether it can change what everybody is shown, beside what it brings; default true'),
+    public: z.boolean().describe('whether it can change what everybody is shown; default true'),
   })
   .exactPartial();
 
@@ -167,7 +167,7 @@ const responseCache = z
     mutations: z
       .record(z.string(), mutationReach)
       .describe('what mutations can change, where that is less than everything; by their fields'),
-    maxBytes: positive.describe('that the process keeps at most'),
+    maxBytes: positive.describe('that the process keeps at most; default 128 MiB'),
     invalidation: z.strictObject({
       sharedKey: z.string().min(16).describe('of those who may POST to /cache/invalidate'),
     }),

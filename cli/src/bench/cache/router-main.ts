@@ -23,7 +23,7 @@ const router = await createRouter({
   authenticate: startAuthentication({ issuers: [{ issuer, audiences: [audience], jwks }], users: null, bus: null, log })
     .authenticate,
   responseCache: settings.caches
-    ? { ...(settings.redisUrl === null ? {} : await sharedStore(settings.redisUrl)) }
+    ? { mutations: settings.mutations, ...(settings.redisUrl === null ? {} : await sharedStore(settings.redisUrl)) }
     : null,
   log,
   registry: metrics.registry,

@@ -17,9 +17,11 @@ export const cachedRouterSchema = z.object({
   caches: z.boolean(),
   /** Null: what it keeps, it keeps for itself. */
   redisUrl: z.string().nullable(),
+  /** By mutations' fields, as in a `router.yaml`. */
+  mutations: z.record(z.string(), z.object({ subgraphs: z.array(z.string()) })).default({}),
 });
 
-export type CachedRouterSettings = z.output<typeof cachedRouterSchema>;
+export type CachedRouterInput = z.input<typeof cachedRouterSchema>;
 
 export interface CachedRouter {
   program: PinnedProcess;
@@ -32,7 +34,7 @@ const MAX_CONNECTIONS = 1_000;
 
 export async function startCachedRouter(
   core: number,
-  settings: Omit<CachedRouterSettings, 'port'>,
+  settings: Omit<CachedRouterInput, 'port'>,
 ): Promise<CachedRouter> {
   const port = await freeRun(1);
   const program = startPinned({

@@ -10,13 +10,13 @@ import { commander } from '../graph/control.ts';
 import { startPinned } from '../pinned-process.ts';
 import { waitForAnswer } from '../wait-for-answer.ts';
 import { composeCacheGraph } from './graph.ts';
-import { startCachedRouter, type CachedRouter } from './start-router.ts';
+import { startCachedRouter, type CachedRouter, type CachedRouterInput } from './start-router.ts';
 
 export interface Items {
   tokens: readonly string[];
   /** Calls of the subgraphs since it was last asked. */
   takeCalls(): Promise<number>;
-  startRouter(caching: { caches: boolean; redisUrl: string | null }): Promise<CachedRouter>;
+  startRouter(caching: Pick<CachedRouterInput, 'caches' | 'redisUrl' | 'mutations'>): Promise<CachedRouter>;
 }
 
 const ROUTER_CORE = 0;
