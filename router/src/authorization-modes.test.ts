@@ -108,6 +108,16 @@ describe('a dry run', () => {
     ]);
   });
 
+  test('is warned of when it begins, and when a configuration begins it', async () => {
+    const lines: string[] = [];
+    const log = createLogger({ name: 'test', level: 'warn', stream: { write: (line) => void lines.push(line) } });
+    const router = await startTestRouter(graph, { log });
+    expect(lines).toEqual([]);
+    await router.configure({ authorization: { dryRun: true } });
+    expect(lines).toEqual([expect.stringContaining('authorization.dryRun is on')]);
+    await router.close();
+  });
+
   test('refuses nothing', async () => {
     const router = await routerWith({ dryRun: true, unauthorized: 'reject', errors: { response: 'extensions' } });
     const answer = await router.query('{ account { risk } }');

@@ -1,5 +1,6 @@
 import type { EnvSource } from '@timbre/platform/env';
 import { SettingsError } from '@timbre/platform/env';
+import { DRY_RUN_WARNING } from './auth/authorization.ts';
 import { checkReaches } from './cache/reach.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
 import { openDocuments } from './documents/open-documents.ts';
@@ -15,7 +16,7 @@ import { textSource } from './sources/text-source.ts';
  */
 export async function checkSettings(settings: RouterSettings, variables: EnvSource): Promise<string> {
   const configuration = settings.config === null ? {} : await readConfiguration(settings.config, variables);
-  const { documents, responseCache } = configuration;
+  const { authorization, documents, responseCache } = configuration;
   if (documents !== undefined && settings.config !== null) {
     await openDocuments(documents, { file: settings.config, shared: null });
   }
@@ -25,7 +26,8 @@ export async function checkSettings(settings: RouterSettings, variables: EnvSour
     supergraph.unload();
     checkReaches(responseCache?.mutations ?? {}, supergraph);
     const subgraphs = supergraph.subgraphs.map(({ name }) => name).join(', ');
-    return `${settings.config ?? 'No configuration'} and ${source.name} (${subgraphs}) can be served.`;
+    const warning = authorization?.dryRun === true ? `\nWARNING: ${DRY_RUN_WARNING}.` : '';
+    return `${settings.config ?? 'No configuration'} and ${source.name} (${subgraphs}) can be served.${warning}`;
   } catch (error) {
     if (error instanceof SettingsError) throw error;
     throw new SettingsError(`The supergraph ${source.name}`, [error instanceof Error ? error.message : String(error)]);

@@ -283,6 +283,10 @@ describe('what it cannot run with', () => {
     await writeFile(config, 'limits: { maxDepth: 3 }\n');
     const checked = ['--supergraph', supergraphFile, '--config', config, '--check'];
     await expect(runProgram(checked)).rejects.toThrow(/exit 0: .*checked\.yaml.*can be served/);
+    await writeFile(config, 'authorization: { dryRun: true }\n');
+    await expect(runProgram(checked)).rejects.toThrow(
+      /exit 0: .*can be served.*\nWARNING: authorization\.dryRun is on/,
+    );
     await writeFile(config, 'limits: { maxDept: 3 }\n');
     await expect(runProgram(checked)).rejects.toThrow(
       /exit 1: .*checked\.yaml is not usable:\n {2}1:\d+ limits.*maxDept/,

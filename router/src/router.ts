@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { createRelaxedLimiter } from '@timbre/platform/limiter/create-relaxed-limiter';
 import { Registry } from 'prom-client';
 import { authenticateNobody } from './auth/authenticator.ts';
+import { DRY_RUN_WARNING } from './auth/authorization.ts';
 import { createInvalidationHandler } from './cache/invalidation-handler.ts';
 import { createResponseCache } from './cache/response-cache.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
@@ -128,6 +129,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     const documents = documentsOf(settings);
     if (documents !== null) metrics.operations.know(documents.names());
     const { rates = null, limiter = createRelaxedLimiter, concurrency = null } = settings;
+    if (settings.authorization?.dryRun === true) log.warn(DRY_RUN_WARNING);
     /** The outermost first: telemetry, limits, documents, demand. One that is off is not among them. */
     const policies: Policy[] = [];
     if (options.tracing) policies.push(traceOperations(options.tracing));

@@ -25,6 +25,10 @@ export interface AuthorizationOptions {
   policiesTtlMs?: number;
 }
 
+/** Told where it is begun: of what the router refuses else, only what subgraphs refuse themselves is refused. */
+export const DRY_RUN_WARNING =
+  'authorization.dryRun is on: the router refuses nobody anything, and mutations are run for those who may not run them';
+
 export type ErrorPlacement = 'errors' | 'extensions' | 'disabled';
 
 /**
