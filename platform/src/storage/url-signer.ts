@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** What an upload URL allows. */
 export interface UploadClaim {
@@ -38,7 +38,8 @@ export interface UrlSigner {
 }
 
 export function createUrlSigner(secret: string): UrlSigner {
-  const hmacKey = Buffer.from(hkdfSync('sha256', secret, 'timbre', 'timbre media urls v1', 32));
+  // With the bytes themselves, Node.js 24 takes ten times as long for a signature: it looks at each key whether it is more.
+  const hmacKey = createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'timbre', 'timbre media urls v1', 32)));
 
   // JSON keeps the fields apart whatever they contain.
   const sign = (...fields: (string | number | null)[]) =>
