@@ -70,6 +70,6 @@ function shown({ subgraph, kind, status, kept, tags }: Fetched): Record<string, 
     scope: kept === null ? null : kept.isPublic ? 'PUBLIC' : 'PRIVATE',
     ageMs: kept === null ? null : Math.round(now - kept.madeAt),
     ttlMs: kept === null ? null : Math.round(kept.freshUntil - now),
-    tags,
+    tags: tags(),
   };
 }

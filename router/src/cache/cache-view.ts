@@ -21,8 +21,8 @@ export interface Fetched {
   status: CacheStatus;
   /** Null where something of it is not to be kept. */
   kept: Kept | null;
-  /** Of what came from the cache. */
-  tags: readonly string[];
+  /** Of what came from the cache; worked out anew. */
+  tags: () => readonly string[];
 }
 
 /** `partial`: some entities were there. `bypass`: the cache could not be asked. */

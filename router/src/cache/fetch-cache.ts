@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
-import { copyData, isData, isList } from '../execution/data.ts';
-import type { Data } from '../execution/data.ts';
+import { isData, isList } from '../execution/data.ts';
 import type { SubgraphRequest, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { CacheView, Kept } from './cache-view.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { joinEntities, partOfBatch } from './entity-batch.ts';
-import type { Entries, Entry } from './entries.ts';
-import { keepData } from './kept-data.ts';
+import type { Entries, Entry, NewEntry, Origin } from './entries.ts';
 import { keepingOf } from './keeping.ts';
 import type { Keeping, KeepingRules } from './keeping.ts';
 import type { KnownFetch } from './known-fetch.ts';
 import type { LookupMetrics } from './lookup-metrics.ts';
+import { partKeysOf } from './part-keys.ts';
 import { changedForAllIn, changedIn } from './reach.ts';
 import type { SharedEntries } from './shared-entries.ts';
 import type { Standpoint, Timeline } from './timeline.ts';
@@ -28,13 +26,6 @@ export interface FetchCacheParts {
   metricsOf: (subgraph: string) => LookupMetrics;
 }
 
-/** One thing that is looked for: a whole root fetch, or one entity of a batch. */
-interface Part {
-  /** What tells it apart from other answers to the operation. */
-  rest: string;
-  representation: Data | null;
-}
-
 /** A fetch under way, with what of it was found. */
 interface Lookup {
   known: KnownFetch;
@@ -44,9 +35,11 @@ interface Lookup {
   /** What is older, or shown to everybody and older, lacks a mutation of the caller's. */
   since: number;
   sinceForAll: number;
-  parts: readonly Part[];
+  /** What all that is looked for has in common: the operation, whose it is, on what else it depends. */
+  prefix: string;
+  given: string;
   keys: readonly string[];
-  /** Whose answers the keys are of: what was learned meanwhile may be another thing. */
+  /** Whose answers the prefix is of: what was learned meanwhile may be another thing. */
   isPrivate: boolean;
   found: (Entry | undefined)[];
 }
@@ -58,58 +51,69 @@ interface Pending {
   done: Promise<unknown>;
 }
 
-/** Longer keys are hashed, as are those with headers. */
+/** Longer keys in the store are hashed, as are those with headers. */
 const MAX_KEY = 200;
 
 export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf }: FetchCacheParts): FetchCache {
   const { invalidations } = timeline;
-  const pending = new Map<string, Pending>();
+  const pending = new Map<string, Map<string, Pending>>();
 
-  /** Null where nothing can be kept for the caller. */
-  function keysOf(known: KnownFetch, parts: readonly Part[], view: CacheView): string[] | null {
+  /** Null where nothing can be kept for the caller. No part can hold a line break, and only what is given begins with a brace. */
+  function prefixOf(known: KnownFetch, { owner, headers }: CacheView, given: string): string | null {
     // Until one was not for everybody, answers are looked for among those that are.
-    const owner = known.isPrivate ? view.owner : '';
-    if (owner === null) return null;
-    const prefix = `${known.hash}\n${owner}\n${view.headers}\n`;
-    return parts.map(({ rest }) => {
-      const key = prefix + rest;
-      // Headers may be secrets, and whoever looks after Redis lists its keys.
-      if (key.length <= MAX_KEY && view.headers === '') return key;
-      return `${known.hash}#${createHash('sha256').update(key).digest('base64url')}`;
-    });
+    const of = known.isPrivate ? owner : '';
+    return of === null ? null : `${known.hash}\n${of}\n${headers}\n${given}`;
   }
 
-  function isValid(entry: Entry, { known, standpoint, since, sinceForAll }: Lookup, now: number): boolean {
-    if (entry.asOf < (entry.isPublic ? sinceForAll : since)) return false;
-    if (entry.reign !== standpoint.reign || now >= entry.staleUntil) return false;
-    return invalidations.isValid(entry, known.subgraph);
+  /** Whether an answer is not too old for a caller, and nothing has changed of what all of it is made of. */
+  function isUsable(origin: Origin, { known, standpoint, since, sinceForAll }: Lookup, now: number): boolean {
+    if (origin.asOf < (origin.isPublic ? sinceForAll : since)) return false;
+    if (origin.reign !== standpoint.reign || now >= origin.staleUntil) return false;
+    if (origin.checked === invalidations.version) return true;
+    if (!invalidations.isValid(origin.asOf, known.staticTags(origin.isPublic), known.subgraph)) return false;
+    origin.checked = invalidations.version;
+    return true;
+  }
+
+  function isValid(entry: Entry, lookup: Lookup, index: number): boolean {
+    const { version } = invalidations;
+    if (entry.checked === version) return true;
+    const { asOf } = entry.origin;
+    const { subgraph } = lookup.known;
+    if (!invalidations.areBefore(asOf) && !invalidations.isValid(asOf, tagsOf(entry, lookup, index), subgraph)) {
+      return false;
+    }
+    entry.checked = version;
+    return true;
   }
 
   function find(lookup: Lookup): boolean {
-    const { keys, found } = lookup;
+    const { prefix, keys, found } = lookup;
+    const shelf = entries.under(prefix);
     const now = Date.now();
+    const mayOpen = (origin: Origin) => isUsable(origin, lookup, now);
     let isComplete = true;
-    for (const [index, key] of keys.entries()) {
+    for (let index = 0; index < keys.length; index += 1) {
       if (found[index] !== undefined) continue;
-      const entry = entries.get(key);
-      if (entry !== undefined && isValid(entry, lookup, now)) found[index] = entry;
+      const entry = shelf?.find(keys[index] ?? '', mayOpen);
+      if (entry !== undefined && isValid(entry, lookup, index)) found[index] = entry;
       else isComplete = false;
     }
     return isComplete;
   }
 
   async function findShared(lookup: Lookup, from: SharedEntries): Promise<void> {
-    const { known, keys, found } = lookup;
-    const missing = keys.flatMap((key, index) => (found[index] === undefined ? [{ key, index }] : []));
+    const { known, prefix, keys, found } = lookup;
+    const missing = missingOf(found);
     const read = await from.get(
-      missing.map(({ key }) => key),
-      known,
+      missing.map((index) => storeKey(lookup, keys[index] ?? '')),
+      lookup,
     );
     const now = Date.now();
-    for (const [at, { key, index }] of missing.entries()) {
+    for (const [at, index] of missing.entries()) {
       const entry = read[at];
-      if (entry === undefined || !isValid(entry, lookup, now)) continue;
-      entries.set(key, entry, keepData(entry.data).bytes);
+      if (entry === undefined || !isUsable(entry.origin, lookup, now) || !isValid(entry, lookup, index)) continue;
+      entries.keepEntry(prefix, keys[index] ?? '', entry);
       found[index] = entry;
       metricsOf(known.subgraph).shared();
     }
@@ -117,11 +121,12 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
 
   /** Waits for calls in flight that ask for the same. */
   async function findPending(lookup: Lookup): Promise<void> {
-    const { known, keys, found, since } = lookup;
-    if (!known.keeps) return;
+    const { prefix, keys, found, since } = lookup;
+    const calls = pending.get(prefix);
+    if (calls === undefined) return;
     const joined = new Set<Promise<unknown>>();
-    for (const [index, key] of keys.entries()) {
-      const call = found[index] === undefined ? pending.get(key) : undefined;
+    for (const index of missingOf(found)) {
+      const call = calls.get(keys[index] ?? '');
       // One that began before a change would bring what was before it.
       if (call !== undefined && call.asOf >= since && call.version === invalidations.version) {
         joined.add(call.done);
@@ -134,39 +139,33 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
 
   /** Keeps what of an answer may be kept. */
   function keep(lookup: Lookup, indexes: readonly number[], response: SubgraphResponse): Keeping | null {
-    const { known, view, standpoint, request, parts } = lookup;
+    const { known, view, standpoint, given } = lookup;
     const keeping = keepingOf(response, rulesOf(known.subgraph));
     known.keeps = keeping !== null;
     if (keeping === null) return null;
     if (!keeping.isPublic) known.isPrivate = true;
-    const answers = known.kind === 'root' ? [response.data] : response.data?.['_entities'];
-    if (!isList(answers) || answers.length !== indexes.length) return null;
-    const keys = known.isPrivate === lookup.isPrivate ? lookup.keys : keysOf(known, parts, view);
-    if (keys === null || standpoint.reign !== timeline.reign) return keeping;
-    const tags = known.staticTags(keeping.isPublic);
+    const { kind } = known;
+    const parts = kind === 'root' ? [response.data] : response.data?.['_entities'];
+    if (!isList(parts) || parts.length !== indexes.length) return null;
+    const prefix = known.isPrivate === lookup.isPrivate ? lookup.prefix : prefixOf(known, view, given);
+    const { asOf, reign } = standpoint;
+    if (prefix === null || reign !== timeline.reign) return keeping;
+    const keys = indexes.length === lookup.keys.length ? lookup.keys : indexes.map((index) => lookup.keys[index] ?? '');
+    const origin: Origin = { ...keeping, asOf, reign, checked: -1 };
+    entries.keepAnswer(prefix, { origin, keys, kind, text: response.text ?? JSON.stringify({ data: response.data }) });
+    if (shared === null) return keeping;
     for (const [at, index] of indexes.entries()) {
-      const part = parts[index];
-      const key = keys[index];
-      if (part === undefined || key === undefined) return keeping;
-      const { data, bytes } = keepData(answers[at]);
-      const ownTags = known.tagsOf(data, {
-        representation: part.representation,
-        variables: request.variables ?? {},
-        isPublic: keeping.isPublic,
-      });
-      const { asOf, reign } = standpoint;
-      const entry = { ...keeping, data, asOf, reign, tags, ownTags, checked: -1 };
-      entries.set(key, entry, bytes);
-      shared?.set(key, entry);
+      const entry = { origin, data: parts[at], ownTags: null };
+      shared.set(storeKey({ ...lookup, prefix }, keys[at] ?? ''), { ...entry, ownTags: tagsOf(entry, lookup, index) });
     }
     return keeping;
   }
 
   async function ask(lookup: Lookup, indexes: readonly number[], isDetached: boolean): Promise<Asked> {
-    const { known, request, view, standpoint, parts } = lookup;
+    const { known, request, view, standpoint, keys } = lookup;
     const { asOf } = standpoint;
     const asked =
-      known.kind === 'root' || indexes.length === parts.length
+      known.kind === 'root' || indexes.length === keys.length
         ? { ...request, asOf }
         : { ...partOfBatch(request, indexes), asOf };
     const response = await view.call(asked, isDetached);
@@ -175,63 +174,74 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
 
   function askPending(lookup: Lookup, indexes: readonly number[], isDetached: boolean): Promise<Asked> {
     const asked = ask(lookup, indexes, isDetached);
-    if (!lookup.known.keeps) return asked;
-    const keys = indexes.flatMap((index) => lookup.keys[index] ?? []);
-    const call = { asOf: lookup.standpoint.asOf, version: invalidations.version, done: asked };
-    for (const key of keys) pending.set(key, call);
+    const { known, prefix, keys, standpoint } = lookup;
+    if (!known.keeps) return asked;
+    const call = { asOf: standpoint.asOf, version: invalidations.version, done: asked };
+    const calls = pending.get(prefix) ?? new Map<string, Pending>();
+    pending.set(prefix, calls);
+    for (const index of indexes) calls.set(keys[index] ?? '', call);
     return asked.finally(() => {
-      for (const key of keys) if (pending.get(key) === call) pending.delete(key);
+      for (const index of indexes) {
+        const key = keys[index] ?? '';
+        if (calls.get(key) === call) calls.delete(key);
+      }
+      if (calls.size === 0 && pending.get(prefix) === calls) pending.delete(prefix);
     });
   }
 
   /** What is stale is sent, and asked for once more meanwhile. */
   function refreshStale(lookup: Lookup): boolean {
+    const { prefix, keys, found } = lookup;
     const now = Date.now();
-    const stale = lookup.found.flatMap((entry, index) =>
-      entry !== undefined && entry.freshUntil <= now ? [index] : [],
+    if (!found.some((entry) => entry !== undefined && entry.origin.freshUntil <= now)) return false;
+    const calls = pending.get(prefix);
+    const due = found.flatMap((entry, index) =>
+      entry !== undefined && entry.origin.freshUntil <= now && calls?.has(keys[index] ?? '') !== true ? [index] : [],
     );
-    const due = stale.filter((index) => !pending.has(lookup.keys[index] ?? ''));
     // Whether it went well has been logged; what is stale ends by itself.
     if (due.length > 0) askPending(lookup, due, true).catch(() => undefined);
-    return stale.length > 0;
+    return true;
   }
 
   function answer(lookup: Lookup): SubgraphResponse {
     const { known, view, found } = lookup;
     const isStale = refreshStale(lookup);
     metricsOf(known.subgraph).found(found.length, isStale, true);
+    const [first] = found;
     view.note({
       subgraph: known.subgraph,
       kind: known.kind,
       status: isStale ? 'stale' : 'hit',
       kept: keptOf(found),
-      tags: found[0]?.ownTags ?? [],
+      tags: () => (first === undefined ? [] : tagsOf(first, lookup, 0)),
     });
-    if (known.kind === 'entities') return { data: { _entities: found.map((entry) => copyOf(entry?.data)) } };
-    const data = found[0]?.data;
-    return { data: isData(data) ? copyData(data) : {} };
+    if (known.kind === 'entities') return { data: { _entities: found.map(dataOf) }, isShared: true };
+    return { data: isData(first?.data) ? first.data : {}, isShared: true };
   }
 
   async function askForMissing(lookup: Lookup): Promise<SubgraphResponse> {
     if (shared !== null) await findShared(lookup, shared);
-    await findPending(lookup);
-    const { known, view, found, parts, request } = lookup;
-    const missing = parts.flatMap((_part, index) => (found[index] === undefined ? [index] : []));
+    if (lookup.known.keeps) await findPending(lookup);
+    const { known, view, found, keys, request } = lookup;
+    const missing = missingOf(found);
     if (missing.length === 0) return answer(lookup);
     const metrics = metricsOf(known.subgraph);
     metrics.missed(missing.length);
-    if (known.kind === 'root' || missing.length === parts.length) {
+    if (known.kind === 'root' || missing.length === keys.length) {
       const { response, keeping } = await askPending(lookup, missing, false);
-      view.note({ subgraph: known.subgraph, kind: known.kind, status: 'miss', kept: keeping, tags: [] });
+      view.note({ subgraph: known.subgraph, kind: known.kind, status: 'miss', kept: keeping, tags: noTags });
       return response;
     }
-    metrics.found(parts.length - missing.length, refreshStale(lookup), false);
+    metrics.found(keys.length - missing.length, refreshStale(lookup), false);
     const asked = await askPending(lookup, missing, false).catch((error: unknown) => ({ error }));
     const keeping = 'keeping' in asked ? asked.keeping : null;
-    const kept = keeping === null ? null : keptOf([...found, keeping]);
-    view.note({ subgraph: known.subgraph, kind: known.kind, status: 'partial', kept, tags: [] });
-    const entities = found.map((entry) => copyOf(entry?.data) ?? null);
-    return joinEntities({ request, entities, missing }, 'error' in asked ? asked.error : asked.response);
+    const kept = keeping === null ? null : leastOf(keptOf(found), keeping);
+    view.note({ subgraph: known.subgraph, kind: known.kind, status: 'partial', kept, tags: noTags });
+    const joined = joinEntities(
+      { request, entities: found.map(dataOf), missing },
+      'error' in asked ? asked.error : asked.response,
+    );
+    return { ...joined, isShared: true };
   }
 
   function lookUp(
@@ -240,13 +250,14 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     view: CacheView,
     standpoint: Standpoint | null,
   ): Promise<SubgraphResponse> {
-    const parts = partsOf(known, request);
-    const keys = standpoint === null ? null : keysOf(known, parts, view);
-    if (standpoint === null || keys === null) {
-      metricsOf(known.subgraph).bypassed(parts.length);
-      view.note({ subgraph: known.subgraph, kind: known.kind, status: 'bypass', kept: null, tags: [] });
+    const { given, keys } = partKeysOf(known.kind, request);
+    const prefix = standpoint === null ? null : prefixOf(known, view, given);
+    if (standpoint === null || prefix === null) {
+      metricsOf(known.subgraph).bypassed(keys.length);
+      view.note({ subgraph: known.subgraph, kind: known.kind, status: 'bypass', kept: null, tags: noTags });
       return view.call(request);
     }
+    const { isPrivate } = known;
     const found = keys.map(() => undefined);
     const lookup: Lookup = {
       known,
@@ -255,9 +266,10 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
       standpoint,
       since: changedIn(standpoint.since, known.subgraph),
       sinceForAll: changedForAllIn(standpoint.since, known.subgraph),
-      parts,
+      prefix,
+      given,
       keys,
-      isPrivate: known.isPrivate,
+      isPrivate,
       found,
     };
     return find(lookup) ? Promise.resolve(answer(lookup)) : askForMissing(lookup);
@@ -278,28 +290,56 @@ interface Asked {
   keeping: Keeping | null;
 }
 
-function partsOf({ kind }: KnownFetch, { variables = {} }: SubgraphRequest): Part[] {
-  const { representations, ...others } = variables;
-  if (kind === 'root' || !isList(representations)) return [{ rest: canonicalJson(variables), representation: null }];
-  const given = canonicalJson(others);
-  return representations.map((representation) => ({
-    rest: `${given}\n${canonicalJson(representation)}`,
+const noTags = () => [];
+
+/** Of an entry, worked out when somebody first wants to know. */
+function tagsOf(entry: NewEntry, { known, request }: Lookup, index: number): readonly string[] {
+  if (entry.ownTags !== null) return entry.ownTags;
+  const { variables = {} } = request;
+  const { representations } = variables;
+  const representation = known.kind === 'entities' && isList(representations) ? representations[index] : null;
+  const tags = known.tagsOf(entry.data, {
     representation: isData(representation) ? representation : null,
-  }));
+    variables,
+    isPublic: entry.origin.isPublic,
+  });
+  entry.ownTags = tags;
+  return tags;
 }
 
-function copyOf(data: unknown): unknown {
-  return isData(data) ? copyData(data) : data;
+function storeKey({ known, view, prefix }: Pick<Lookup, 'known' | 'view' | 'prefix'>, key: string): string {
+  const whole = `${prefix}\n${key}`;
+  // Headers may be secrets, and whoever looks after Redis lists its keys.
+  if (whole.length <= MAX_KEY && view.headers === '') return whole;
+  return `${known.hash}#${createHash('sha256').update(whole).digest('base64url')}`;
 }
+
+function missingOf(found: readonly (Entry | undefined)[]): number[] {
+  const missing: number[] = [];
+  for (let index = 0; index < found.length; index += 1) if (found[index] === undefined) missing.push(index);
+  return missing;
+}
+
+const dataOf = (entry: Entry | undefined) => entry?.data ?? null;
 
 /** Of what is made of several, the least. */
-function keptOf(all: readonly (Kept | undefined)[]): Kept {
-  const kept = { isPublic: true, madeAt: Infinity, freshUntil: Infinity };
-  for (const each of all) {
-    if (each === undefined) continue;
-    kept.isPublic &&= each.isPublic;
-    kept.madeAt = Math.min(kept.madeAt, each.madeAt);
-    kept.freshUntil = Math.min(kept.freshUntil, each.freshUntil);
+function keptOf(found: readonly (Entry | undefined)[]): Kept {
+  let kept: Kept = { isPublic: true, madeAt: Infinity, freshUntil: Infinity };
+  let last: Origin | undefined;
+  for (const entry of found) {
+    const origin = entry?.origin;
+    // Most came together.
+    if (origin === undefined || origin === last) continue;
+    kept = leastOf(kept, origin);
+    last = origin;
   }
   return kept;
+}
+
+function leastOf(one: Kept, other: Kept): Kept {
+  return {
+    isPublic: one.isPublic && other.isPublic,
+    madeAt: Math.min(one.madeAt, other.madeAt),
+    freshUntil: Math.min(one.freshUntil, other.freshUntil),
+  };
 }

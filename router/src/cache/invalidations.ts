@@ -3,17 +3,6 @@ import type { Marker } from '@timbre/platform/cache/marker';
 import { changedIn } from './reach.ts';
 import type { Change } from './timeline.ts';
 
-/** Something kept, as far as it can be made invalid. */
-export interface Tagged {
-  /** Where the sequence of changes was before it was asked for. */
-  readonly asOf: number;
-  readonly tags: readonly string[];
-  /** Those that are its own. */
-  readonly ownTags: readonly string[];
-  /** When it was last found valid. */
-  checked: number;
-}
-
 /** Which changes what is kept in this process may be older than. */
 export interface Invalidations {
   /** Grows with every invalidation: what was found valid at a version is so until the next. */
@@ -22,7 +11,10 @@ export interface Invalidations {
   add(change: Change & { sequence: number }): void;
   /** Nothing that is older is valid any more. */
   addAll(sequence: number): void;
-  isValid(kept: Tagged, subgraph: string): boolean;
+  /** Whether nothing has changed since, whatever the tags. */
+  areBefore(asOf: number): boolean;
+  /** Whether nothing that has one of the tags has changed since in what a subgraph answers. */
+  isValid(asOf: number, tags: readonly string[], subgraph: string): boolean;
 }
 
 /** Beyond these, everything that is older than the latest of them is invalid. */
@@ -33,14 +25,6 @@ export function createInvalidations(): Invalidations {
   let floor = -1;
   let highest = -1;
   let version = 0;
-
-  const isCurrent = ({ asOf }: Tagged, tags: readonly string[], subgraph: string): boolean => {
-    for (const tag of tags) {
-      const marker = latest.get(tag);
-      if (marker !== undefined && asOf < changedIn(marker, subgraph)) return false;
-    }
-    return true;
-  };
 
   return {
     get version() {
@@ -66,11 +50,14 @@ export function createInvalidations(): Invalidations {
       floor = highest;
       latest.clear();
     },
-    isValid(kept, subgraph) {
-      if (kept.checked === version) return true;
-      if (kept.asOf < floor || !isCurrent(kept, kept.tags, subgraph)) return false;
-      if (!isCurrent(kept, kept.ownTags, subgraph)) return false;
-      kept.checked = version;
+    areBefore: (asOf) => highest <= asOf,
+    isValid(asOf, tags, subgraph) {
+      if (highest <= asOf) return true;
+      if (asOf < floor) return false;
+      for (const tag of tags) {
+        const marker = latest.get(tag);
+        if (marker !== undefined && asOf < changedIn(marker, subgraph)) return false;
+      }
       return true;
     },
   };

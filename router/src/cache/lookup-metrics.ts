@@ -15,7 +15,7 @@ export interface LookupMetrics {
 
 export interface CacheMetrics {
   of: (subgraph: string) => LookupMetrics;
-  evicted: () => void;
+  evicted: (count: number) => void;
   /** To be called once: what the gauges show. */
   watch(entries: Entries): void;
 }
@@ -72,7 +72,7 @@ export function createCacheMetrics(registry: Registry): CacheMetrics {
       }
       return metrics;
     },
-    evicted: () => evictions.inc(),
+    evicted: (count) => evictions.inc(count),
     watch(entries) {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({

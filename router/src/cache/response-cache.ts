@@ -175,7 +175,7 @@ export function createResponseCache(
             const { operation } = request;
             const fetch = rulesOf(operation.subgraph).enabled ? known.of(operation) : null;
             if (fetch !== null) return fetches.fetch(fetch, request, view);
-            summary.note({ subgraph: operation.subgraph, kind: 'root', status: 'bypass', kept: null, tags: [] });
+            summary.note({ subgraph: operation.subgraph, kind: 'root', status: 'bypass', kept: null, tags: () => [] });
             return call(request);
           },
           describe: (outcome) => summary.describe(outcome, toldTo(caller, told)),

@@ -1,41 +1,44 @@
 import { readMarker } from '@timbre/platform/cache/marker';
 import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
-import { z } from 'zod';
+import { isData, isList } from '../execution/data.ts';
 import type { Entry } from './entries.ts';
+import { MAX_KEPT_MS } from './keeping.ts';
 import type { KnownFetch } from './known-fetch.ts';
 import { changedIn } from './reach.ts';
 import { EVERYTHING, markerOf } from './timeline.ts';
 import type { Timeline } from './timeline.ts';
 
-type StaticTags = KnownFetch['staticTags'];
-
 /** What the processes that share a store keep for each other. */
 export interface SharedEntries {
-  /** What of a subgraph is there and valid; undefined in the places of the others. */
-  get(keys: readonly string[], known: Pick<KnownFetch, 'staticTags' | 'subgraph'>): Promise<(Entry | undefined)[]>;
-  set(key: string, entry: Entry): void;
+  /** What is there and valid; undefined in the places of the others. */
+  get(keys: readonly string[], of: SharedLookup): Promise<(SharedEntry | undefined)[]>;
+  set(key: string, entry: Pick<SharedEntry, 'origin' | 'data' | 'ownTags'>): void;
 }
 
-const entrySchema = z.object({
-  data: z.unknown(),
-  isPublic: z.boolean(),
-  madeAt: z.number(),
-  freshUntil: z.number(),
-  staleUntil: z.number(),
-  asOf: z.number(),
-  ownTags: z.array(z.string()),
-});
+export interface SharedLookup {
+  known: Pick<KnownFetch, 'staticTags' | 'subgraph'>;
+  /** Whether the keys are one caller's: under those of all, nothing is anybody's own. */
+  isPrivate: boolean;
+}
+
+export interface SharedEntry extends Entry {
+  readonly ownTags: readonly string[];
+}
 
 /** Of one entry. */
 const MAX_CHARACTERS = 1024 * 1024;
 
 export function createSharedEntries(store: VersionedStore, timeline: Timeline): SharedEntries {
   /** Whether nothing that an entry is made of has changed since. */
-  async function valid(entries: readonly (Entry | undefined)[], subgraph: string): Promise<(Entry | undefined)[]> {
+  async function valid(
+    entries: readonly (SharedEntry | undefined)[],
+    { staticTags, subgraph }: SharedLookup['known'],
+  ): Promise<(SharedEntry | undefined)[]> {
     const tags = new Set([EVERYTHING]);
     for (const entry of entries) {
-      for (const tag of entry?.tags ?? []) tags.add(tag);
-      for (const tag of entry?.ownTags ?? []) tags.add(tag);
+      if (entry === undefined) continue;
+      for (const tag of staticTags(entry.origin.isPublic)) tags.add(tag);
+      for (const tag of entry.ownTags) tags.add(tag);
     }
     const names = [...tags];
     const stored = await store.read(names.map(markerOf));
@@ -45,29 +48,28 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
       const name = names[index];
       if (name !== undefined && value !== null) changed.set(name, changedIn(readMarker(value), subgraph));
     }
-    const isCurrent = (entry: Entry, tag: string) => entry.asOf >= (changed.get(tag) ?? 0);
-    return entries.map((entry) =>
-      entry !== undefined &&
-      isCurrent(entry, EVERYTHING) &&
-      entry.tags.every((tag) => isCurrent(entry, tag)) &&
-      entry.ownTags.every((tag) => isCurrent(entry, tag))
-        ? entry
-        : undefined,
-    );
+    return entries.map((entry) => {
+      if (entry === undefined) return undefined;
+      const { asOf, isPublic } = entry.origin;
+      const isCurrent = (tag: string) => asOf >= (changed.get(tag) ?? 0);
+      const isUnchanged =
+        isCurrent(EVERYTHING) && staticTags(isPublic).every(isCurrent) && entry.ownTags.every(isCurrent);
+      return isUnchanged ? entry : undefined;
+    });
   }
 
   return {
-    async get(keys, { staticTags, subgraph }) {
+    async get(keys, { known, isPrivate }) {
       const { reign } = timeline;
       const stored = await store.read(keys.map(entryKey));
-      const read = keys.map((_key, index) => {
-        const text = stored?.values[index];
-        return typeof text === 'string' ? readEntry(text, staticTags, reign) : undefined;
+      if (stored === null) return keys.map(() => undefined);
+      const read = stored.values.map((text) => {
+        const entry = text === null ? undefined : readEntry(text, { reign, sequence: stored.sequence });
+        return entry !== undefined && (isPrivate || entry.origin.isPublic) ? entry : undefined;
       });
-      return read.every((entry) => entry === undefined) ? read : valid(read, subgraph);
+      return read.every((entry) => entry === undefined) ? read : valid(read, known);
     },
-    set(key, entry) {
-      const { data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags } = entry;
+    set(key, { data, ownTags, origin: { isPublic, madeAt, freshUntil, staleUntil, asOf } }) {
       const text = JSON.stringify({ data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags });
       if (text.length <= MAX_CHARACTERS) store.write(entryKey(key), text, staleUntil - Date.now());
     },
@@ -76,15 +78,39 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
 
 const entryKey = (key: string) => `entry:${key}`;
 
-/** Whoever else writes to the store must not make this process fail. */
-function readEntry(text: string, tagsOf: StaticTags, reign: number): Entry | undefined {
+/**
+ * Whoever else writes to the store must not make this process fail, or keep anything for longer than what changed it is
+ * remembered. By hand, as a schema library takes longer than all else about a hit.
+ *
+ * @param now in which reign of the timeline, and at which of its changes, it was read
+ */
+function readEntry(text: string, { reign, sequence }: { reign: number; sequence: number }): SharedEntry | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  const parsed = entrySchema.safeParse(value);
-  if (!parsed.success || parsed.data.staleUntil <= Date.now()) return undefined;
-  return { ...parsed.data, tags: tagsOf(parsed.data.isPublic), reign, checked: -1 };
+  if (!isData(value)) return undefined;
+  const { data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags } = value;
+  if (data === undefined || typeof isPublic !== 'boolean' || !isList(ownTags)) return undefined;
+  if (!isNumber(madeAt) || !isNumber(freshUntil) || !isNumber(staleUntil) || !isNumber(asOf)) return undefined;
+  const tags = ownTags.filter((tag) => typeof tag === 'string');
+  const now = Date.now();
+  if (tags.length < ownTags.length || staleUntil <= now || asOf > sequence) return undefined;
+  const until = now + MAX_KEPT_MS;
+  const origin = {
+    isPublic,
+    madeAt: Math.min(madeAt, now),
+    freshUntil: Math.min(freshUntil, until),
+    staleUntil: Math.min(staleUntil, until),
+    asOf,
+    reign,
+    checked: -1,
+  };
+  return { origin, data, ownTags: tags, checked: -1 };
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }

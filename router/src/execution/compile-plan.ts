@@ -7,6 +7,7 @@ import type {
   SubscriptionNode,
 } from '@apollo/query-planner';
 import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
+import { addedTo } from './added-to.ts';
 import { compileContext } from './context-arguments.ts';
 import type { ContextArguments } from './context-arguments.ts';
 import { compileHoldsKey } from './entity-key.ts';
@@ -42,6 +43,8 @@ export interface FetchStep {
   rewriteOutput: Rewrite | null;
   context: ContextArguments | null;
   possibleTypes: PossibleTypes;
+  /** Whether something is changed in, or added to, what it brings, below the objects that it brings something of. */
+  isAddedTo: () => boolean;
 }
 
 export interface DeferStep {
@@ -72,46 +75,57 @@ export interface CompiledPlan {
 }
 
 /** Compiles a plan: once per plan, whatever the variables and whoever asks. */
-export function compilePlan(plan: QueryPlan, types: PlanTypes): CompiledPlan {
-  const { node } = plan;
-  if (node?.kind !== 'Subscription') return { primary: null, step: compile(node, [], types) };
-  const { primary, rest }: SubscriptionNode = node;
-  return { primary: compileFetch(primary, [], types), step: compile(rest, [], types) };
+export function compilePlan({ node }: QueryPlan, types: PlanTypes): CompiledPlan {
+  let added: ReadonlySet<FetchStep> | null = null;
+  const around: Around = { ...types, isAddedTo: (step) => (added ??= addedTo(compiled.step)).has(step) };
+  const compiled = compileNode(node, around);
+  return compiled;
 }
 
-function compile(node: PlanNode | undefined, path: Path, types: PlanTypes): PlanStep | null {
+/** What is known around a fetch. */
+interface Around extends PlanTypes {
+  isAddedTo: (step: FetchStep) => boolean;
+}
+
+function compileNode(node: QueryPlan['node'], around: Around): CompiledPlan {
+  if (node?.kind !== 'Subscription') return { primary: null, step: compile(node, [], around) };
+  const { primary, rest }: SubscriptionNode = node;
+  return { primary: compileFetch(primary, [], around), step: compile(rest, [], around) };
+}
+
+function compile(node: PlanNode | undefined, path: Path, around: Around): PlanStep | null {
   if (node === undefined) return null;
-  if (node.kind === 'Fetch') return compileFetch(node, path, types);
-  if (node.kind === 'Flatten') return compile(node.node, [...path, ...node.path], types);
-  if (node.kind === 'Sequence') return { kind: 'sequence', steps: compileAll(node.nodes, path, types) };
-  if (node.kind === 'Parallel') return { kind: 'parallel', steps: compileAll(node.nodes, path, types) };
-  if (node.kind === 'Defer') return compileDefer(node, path, types);
+  if (node.kind === 'Fetch') return compileFetch(node, path, around);
+  if (node.kind === 'Flatten') return compile(node.node, [...path, ...node.path], around);
+  if (node.kind === 'Sequence') return { kind: 'sequence', steps: compileAll(node.nodes, path, around) };
+  if (node.kind === 'Parallel') return { kind: 'parallel', steps: compileAll(node.nodes, path, around) };
+  if (node.kind === 'Defer') return compileDefer(node, path, around);
   return {
     kind: 'condition',
     variable: node.condition,
-    ifTrue: compile(node.ifClause, path, types),
-    ifFalse: compile(node.elseClause, path, types),
+    ifTrue: compile(node.ifClause, path, around),
+    ifFalse: compile(node.elseClause, path, around),
   };
 }
 
-function compileAll(nodes: readonly PlanNode[], path: Path, types: PlanTypes): PlanStep[] {
-  return nodes.map((node) => compile(node, path, types)).filter((step) => step !== null);
+function compileAll(nodes: readonly PlanNode[], path: Path, around: Around): PlanStep[] {
+  return nodes.map((node) => compile(node, path, around)).filter((step) => step !== null);
 }
 
-function compileDefer({ primary, deferred }: DeferNode, path: Path, types: PlanTypes): DeferStep {
+function compileDefer({ primary, deferred }: DeferNode, path: Path, around: Around): DeferStep {
   return {
     kind: 'defer',
-    primary: compile(primary.node, path, types),
+    primary: compile(primary.node, path, around),
     deferred: deferred.map((part) => ({
       label: part.label ?? '',
       dependsOn: part.depends.map(({ id }) => id),
-      step: compile(part.node, path, types),
+      step: compile(part.node, path, around),
     })),
   };
 }
 
-function compileFetch(node: FetchNode, path: Path, types: PlanTypes): FetchStep {
-  return {
+function compileFetch(node: FetchNode, path: Path, around: Around): FetchStep {
+  const step: FetchStep = {
     kind: 'fetch',
     id: node.id,
     operation: {
@@ -123,11 +137,13 @@ function compileFetch(node: FetchNode, path: Path, types: PlanTypes): FetchStep 
     path,
     variables: node.variableUsages ?? [],
     requires: node.requires ?? [],
-    representations: node.requires === undefined ? null : compileRepresentations(node.requires, types.possibleTypes),
-    holdsKey: compileHoldsKey(types.keys.get(node.serviceName) ?? new Map()),
-    rewriteInput: compileRewrites(node.inputRewrites, types.possibleTypes),
-    rewriteOutput: compileRewrites(node.outputRewrites, types.possibleTypes),
-    context: compileContext(node.contextRewrites, types.possibleTypes),
-    possibleTypes: types.possibleTypes,
+    representations: node.requires === undefined ? null : compileRepresentations(node.requires, around.possibleTypes),
+    holdsKey: compileHoldsKey(around.keys.get(node.serviceName) ?? new Map()),
+    rewriteInput: compileRewrites(node.inputRewrites, around.possibleTypes),
+    rewriteOutput: compileRewrites(node.outputRewrites, around.possibleTypes),
+    context: compileContext(node.contextRewrites, around.possibleTypes),
+    possibleTypes: around.possibleTypes,
+    isAddedTo: () => around.isAddedTo(step),
   };
+  return step;
 }

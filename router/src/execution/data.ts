@@ -18,12 +18,15 @@ export function setOwn(target: Data, key: string, value: unknown): void {
 
 /** A copy that can be added to: everything in JSON but the leaves is new. */
 export function copyData(data: Data): Data {
-  const copy: Data = {};
-  for (const key in data) setOwn(copy, key, copyValue(data[key]));
+  const copy = { ...data };
+  for (const key in copy) {
+    const value = copy[key];
+    if (typeof value === 'object' && value !== null) setOwn(copy, key, copyValue(value));
+  }
   return copy;
 }
 
-function copyValue(value: unknown): unknown {
+export function copyValue(value: unknown): unknown {
   if (isList(value)) return value.map(copyValue);
   return isData(value) ? copyData(value) : value;
 }

@@ -1,7 +1,7 @@
 import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
 import type { SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { FetchStep } from './compile-plan.ts';
-import { isData, isList } from './data.ts';
+import { copyData, copyValue, isData, isList } from './data.ts';
 import type { Data } from './data.ts';
 import { recordErrors, recordFailure } from './fetch-errors.ts';
 import { mergeData } from './merge-data.ts';
@@ -38,26 +38,28 @@ async function fetchRoot(step: FetchStep, run: PlanRun): Promise<void> {
     for (const target of targets) run.unanswered.add(target);
     return;
   }
-  step.rewriteOutput?.(response.data);
-  for (const target of targets) mergeData(target, response.data, step.possibleTypes);
+  const data = isToBeCopied(step, response) ? copyData(response.data) : response.data;
+  step.rewriteOutput?.(data);
+  for (const target of targets) mergeData(target, data, step.possibleTypes);
 }
 
 async function fetchEntities(step: FetchStep, run: PlanRun, context: Data, batch: EntityBatch): Promise<void> {
   const { representations, objects, owners } = batch;
   if (representations.length === 0) return;
   const response = await call(step, run, { ...variablesOf(step, run), ...context, representations }, batch);
-  const entities = response?.data?.['_entities'];
+  const answered = response?.data?.['_entities'];
   if (response === null || response.data === null || response.data === undefined) {
     noteUnanswered(run, batch);
     return;
   }
-  if (!isList(entities) || entities.length !== representations.length) {
-    const count = isList(entities) ? entities.length : 'no';
+  if (!isList(answered) || answered.length !== representations.length) {
+    const count = isList(answered) ? answered.length : 'no';
     const what = `answered with ${count} entities where ${representations.length} were asked for`;
     recordFailure(step, run, batch, new SubgraphFailure(step.operation.subgraph, 'SUBGRAPH_UNAVAILABLE', what));
     noteUnanswered(run, batch);
     return;
   }
+  const entities = isToBeCopied(step, response) ? answered.map(copyValue) : answered;
   if (step.rewriteOutput !== null) for (const entity of entities) step.rewriteOutput(entity);
   for (let index = 0; index < objects.length; index += 1) {
     const object = objects[index];
@@ -67,6 +69,11 @@ async function fetchEntities(step: FetchStep, run: PlanRun, context: Data, batch
     if (isData(entity)) mergeData(object, entity, step.possibleTypes);
     else run.unanswered.add(object);
   }
+}
+
+/** What others get, too, is as it was when this operation has ended. */
+function isToBeCopied(step: FetchStep, { isShared }: SubgraphResponse): boolean {
+  return isShared === true && step.isAddedTo();
 }
 
 function noteUnanswered({ unanswered }: PlanRun, { objects, owners }: EntityBatch): void {

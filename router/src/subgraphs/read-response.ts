@@ -33,6 +33,7 @@ export function readAnswer(subgraph: string, { status, type, text, caching }: An
     throw unusable(subgraph, `answered ${status} without a GraphQL response`);
   }
   if (caching !== undefined) response.caching = caching;
+  response.text = text;
   return response;
 }
 

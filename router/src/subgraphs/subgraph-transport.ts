@@ -22,6 +22,10 @@ export interface SubgraphResponse {
   errors?: readonly GraphQLFormattedError[] | undefined;
   /** What the subgraph says of keeping it; absent where it says nothing. */
   caching?: CachingHeaders;
+  /** The JSON that it was read from. */
+  text?: string;
+  /** Others get the same data: it is not to be changed. */
+  isShared?: true;
 }
 
 /** Headers of an answer, as they were sent. */

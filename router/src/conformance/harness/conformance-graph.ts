@@ -19,6 +19,8 @@ export interface GraphDefinition {
   /** Called once for the subgraphs and once for the oracle, so that a mutation of one does not show in the other. */
   domain: () => Domain;
   router?: Partial<RouterOptions>;
+  /** Of every answer of the subgraphs. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 export interface ConformanceGraph {
@@ -59,6 +61,7 @@ export async function startConformanceGraph({
   subgraphs,
   domain,
   router: options,
+  headers = {},
 }: GraphDefinition): Promise<ConformanceGraph> {
   const sdl = new Map(Object.entries(subgraphs).map(([name, text]) => [name, LINK + text]));
   const facts = readSubgraph(...sdl.values());
@@ -74,7 +77,7 @@ export async function startConformanceGraph({
     const lost = facts.overridden.filter(({ from }) => from === name).map(({ coordinate }) => coordinate);
     return [name, subgraphSchema(text, served, servedOracle, new Set(lost))] as const;
   });
-  const servers = await serveSubgraphs(new Map(schemas));
+  const servers = await serveSubgraphs(new Map(schemas), { headers });
   const router = await startTestRouter({ supergraph, subgraphUrl: servers.urlOf }, options);
   return {
     supergraph,
