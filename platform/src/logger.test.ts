@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { IDENTITY_HEADER } from './identity.ts';
 import { createLogger } from './logger.ts';
@@ -54,4 +55,25 @@ test('a long hostile text takes no more time than any other', () => {
   const text = logged((log) => log.info({ text: '-eyJ'.repeat(100_000) }, 'a'));
   expect(text.length).toBeGreaterThan(400_000);
   expect(performance.now() - before).toBeLessThan(5_000);
+});
+
+test.each([
+  ['ends by itself', ''],
+  ['exits', 'process.exit(0)'],
+  ['fails', 'throw new Error("of the test")'],
+  ['is killed after a flush', 'flush(); process.kill(process.pid, "SIGKILL")'],
+])('no line that was written is lost where the process %s', (_how, end) => {
+  const program = `
+    import { createLineWriter } from '${new URL('logger.ts', import.meta.url).href}';
+    const { write, flush } = createLineWriter({ name: 'many' });
+    for (let i = 0; i < 2_000; i += 1) write(\`"i":\${i},"text":"\${'x'.repeat(100)}"\`);
+    ${end}
+  `;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  expect(lines).toHaveLength(2_000);
+  expect(lines.at(-1)).toMatchObject({ level: 30, name: 'many', i: 1_999, text: 'x'.repeat(100) });
 });

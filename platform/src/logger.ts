@@ -103,31 +103,20 @@ export interface LineWriter {
   flush: () => void;
 }
 
-/**
- * A write to standard output goes through a thread of the pool and costs as much as a hundred lines: so many wait for
- * the next, or so long.
- */
-const FLUSHED_BYTES = 48 * 1_024;
+/** A write to standard output goes through a thread of the pool and costs as much as a hundred lines. */
+const FLUSHED_CHARACTERS = 48 * 1_024;
 const MAX_WRITE_BYTES = 64 * 1_024;
 const FLUSHED_MS = 1_000;
 
 /**
  * Writes very many lines, in the form of a logger's, of which it is known that there is no secret in any field: none is
- * looked for. By hand, as one of a logger costs several times as much.
+ * looked for. By hand, as one of a logger costs several times as much. The lines of a second wait for each other, unless
+ * there are very many; a process that exits writes them first.
  */
 export function createLineWriter({ name, stream }: LineWriterOptions): LineWriter {
-  const own =
-    stream === undefined
-      ? destination({
-          fd: 1,
-          sync: false,
-          minLength: FLUSHED_BYTES,
-          maxWrite: MAX_WRITE_BYTES,
-          periodicFlush: FLUSHED_MS,
-        })
-      : null;
-  const target = stream ?? own;
   const end = `","name":${JSON.stringify(name)},`;
+  const blocks = stream === undefined ? createBlocks() : null;
+  const target = stream ?? blocks;
   let millisecond = 0;
   let start = '';
   return {
@@ -139,6 +128,32 @@ export function createLineWriter({ name, stream }: LineWriterOptions): LineWrite
       }
       target?.write(`${start}${members}}\n`);
     },
-    flush: () => own?.flushSync(),
+    flush: () => blocks?.flush(),
+  };
+}
+
+/** Lines for standard output, some at once. The library's own buffer counts all that is in it at each line. */
+function createBlocks(): DestinationStream & Pick<LineWriter, 'flush'> {
+  const output = destination({ fd: 1, sync: false, maxWrite: MAX_WRITE_BYTES });
+  let waiting = '';
+  let timer: NodeJS.Timeout | undefined;
+  const send = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    output.write(waiting);
+    waiting = '';
+  };
+  const flush = () => {
+    if (waiting !== '') send();
+    output.flushSync();
+  };
+  for (const ending of ['beforeExit', 'exit']) process.once(ending, flush);
+  return {
+    write(line) {
+      waiting += line;
+      if (waiting.length >= FLUSHED_CHARACTERS) send();
+      else timer ??= setTimeout(send, FLUSHED_MS).unref();
+    },
+    flush,
   };
 }

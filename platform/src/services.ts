@@ -10,7 +10,7 @@ import { createMemoryCache } from './cache/memory-cache.ts';
 import type { ServiceEnv } from './env.ts';
 import type { HttpHandler } from './http-server.ts';
 import { createLimiter } from './limiter/create-limiter.ts';
-import type { Limiter, LimiterOptions } from './limiter/limiter.ts';
+import type { Limiter, LimiterOptions, PromptLimiter } from './limiter/limiter.ts';
 import type { SharedBuckets } from './limiter/shared-buckets.ts';
 import type { Logger } from './logger.ts';
 import { createFsStore } from './storage/fs-store.ts';
@@ -98,7 +98,7 @@ export async function openStorage(env: ServicesEnv, log: Logger): Promise<Pick<S
 export interface SharedServices {
   cache: Cache;
   /** For limits that are asked at every request. */
-  relaxedLimiter: (options: LimiterOptions) => Limiter;
+  relaxedLimiter: (options: LimiterOptions) => PromptLimiter;
   close(): Promise<void>;
   buckets: SharedBuckets;
 }

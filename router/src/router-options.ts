@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Bus } from '@timbre/platform/bus/bus';
 import type { Cache } from '@timbre/platform/cache/cache';
-import type { Limiter, LimiterOptions } from '@timbre/platform/limiter/limiter';
+import type { LimiterOptions, PromptLimiter } from '@timbre/platform/limiter/limiter';
 import type { SharedBuckets } from '@timbre/platform/limiter/shared-buckets';
 import type { Logger } from '@timbre/platform/logger';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
@@ -40,7 +40,7 @@ export interface RouterOptions {
   /** How often a caller may ask; null: as often as they like. */
   rates?: RateOptions | null;
   /** What rates are counted with; default in this process alone. */
-  limiter?: (options: LimiterOptions) => Limiter;
+  limiter?: (options: LimiterOptions) => PromptLimiter;
   /** How much may run at once for one caller; null: anything. */
   concurrency?: ConcurrencyOptions | null;
   /** Which documents are known by name, and which may be run; null: clients send theirs, and any. */

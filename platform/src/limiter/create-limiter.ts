@@ -23,11 +23,6 @@ export function createLimiter(options: LimiterOptions, redis?: Redis): Limiter {
           rejectIfRedisNotReady: true,
         });
 
-  return limiterOf(limiter);
-}
-
-/** A limiter of the library as one of ours: a refusal is an answer. */
-export function limiterOf(limiter: RateLimiterMemory | RateLimiterRedis): Limiter {
   return {
     async consume(key, points = 1) {
       try {

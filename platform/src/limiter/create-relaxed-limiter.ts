@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { limiterOf } from './create-limiter.ts';
-import type { Limiter, LimiterOptions } from './limiter.ts';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { FixedWindows } from './fixed-windows.ts';
+import type { LimiterOptions, PromptLimiter } from './limiter.ts';
 
 /** Who has taken less than this share of their points in this process is not reported to the others. */
 const QUIET_SHARE = 0.1;
@@ -17,15 +17,14 @@ const MAX_REPORTS = 10_000;
  * So of N points a key gets at most N + P × (N / 10 + what comes within a tenth of a second) in a window from P processes,
  * and never more than P × N; one that asks steadily gets about N. While Redis is away or slow each process counts for itself.
  */
-export function createRelaxedLimiter(options: LimiterOptions, redis?: Redis): Limiter {
+export function createRelaxedLimiter(options: LimiterOptions, redis?: Redis): PromptLimiter {
   const settings = {
     keyPrefix: `timbre:limit:${options.name}`,
     points: options.points,
     duration: options.durationSeconds,
   };
-  const memory = new RateLimiterMemory(settings);
-  const local = limiterOf(memory);
-  if (redis === undefined) return local;
+  const local = new FixedWindows(options);
+  if (redis === undefined) return { consume: (key, points = 1) => local.consume(key, points) };
   const shared = new RateLimiterRedis({ ...settings, storeClient: redis, rejectIfRedisNotReady: true });
   const quiet = Math.floor(options.points * QUIET_SHARE);
   const reports = new Map<string, number>();
@@ -56,13 +55,13 @@ export function createRelaxedLimiter(options: LimiterOptions, redis?: Redis): Li
       await shared.consume(key, points);
     } catch (refusal) {
       // Anything else is Redis, which need not be there.
-      if (refusal instanceof RateLimiterRes) await memory.block(key, refusal.msBeforeNext / 1000);
+      if (refusal instanceof RateLimiterRes) local.block(key, refusal.msBeforeNext);
     }
   }
 
   return {
-    async consume(key, points = 1) {
-      const result = await local.consume(key, points);
+    consume(key, points = 1) {
+      const result = local.consume(key, points);
       const consumed = options.points - result.remaining;
       if (result.allowed && consumed > quiet) report(key, consumed - points <= quiet ? consumed : points);
       return result;

@@ -11,6 +11,11 @@ export interface Limiter {
   consume(key: string, points?: number): Promise<LimitResult>;
 }
 
+/** One that answers at once: for limits that are asked at every request. */
+export interface PromptLimiter {
+  consume(key: string, points?: number): LimitResult;
+}
+
 export interface LimiterOptions {
   /** Keeps one limiter's keys apart from another's. */
   name: string;

@@ -1,4 +1,4 @@
-import type { Limiter, LimiterOptions } from '@timbre/platform/limiter/limiter';
+import type { LimiterOptions, PromptLimiter } from '@timbre/platform/limiter/limiter';
 import type { Policy } from '../engine.ts';
 import { refusal } from '../operations/refusal.ts';
 import type { OperationRefused } from '../operations/refusal.ts';
@@ -16,7 +16,7 @@ export interface RateOptions {
 
 interface Rate {
   perSecond: number;
-  limiter: Limiter;
+  limiter: PromptLimiter;
 }
 
 /**
@@ -25,7 +25,7 @@ interface Rate {
  */
 export function createRateLimits(
   options: RateOptions,
-  { callers, limiter }: { callers: Callers; limiter: (options: LimiterOptions) => Limiter },
+  { callers, limiter }: { callers: Callers; limiter: (options: LimiterOptions) => PromptLimiter },
 ): Policy {
   const rateOf = (name: string, perSecond: number): Rate => {
     const points = Math.max(1, Math.floor(perSecond));
@@ -46,12 +46,12 @@ export function createRateLimits(
     async prepare(request, session) {
       const { key } = callers.of(session);
       const rate = session.principal.subject === null ? ofAddresses : ofPrincipals;
-      if (rate !== null) await consume(rate, key, 'requests');
+      if (rate !== null) consume(rate, key, 'requests');
       const prepared = await next.prepare(request, session);
       if (ofOperations.size > 0) {
         const name = prepared.operation.name?.value;
         const named = name === undefined ? undefined : ofOperations.get(name);
-        if (named !== undefined) await consume(named, key, `operation ${name}`);
+        if (named !== undefined) consume(named, key, `operation ${name}`);
       }
       return prepared;
     },
@@ -59,8 +59,8 @@ export function createRateLimits(
 }
 
 /** @throws OperationRefused */
-async function consume({ perSecond, limiter }: Rate, key: string, what: string): Promise<void> {
-  const { allowed, retryAfterMs } = await limiter.consume(key);
+function consume({ perSecond, limiter }: Rate, key: string, what: string): void {
+  const { allowed, retryAfterMs } = limiter.consume(key);
   if (!allowed) throw tooOften(what, perSecond, retryAfterMs);
 }
 
