@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, httpStatusOf } from './errors.ts';
+import { createWatch } from './watch.ts';
+import type { Watched } from './watch.ts';
 
 /** How long a client may go on sending what was refused already. */
 const LINGER_MS = 2_000;
@@ -17,6 +19,8 @@ export async function* bodyParts(req: IncomingMessage): AsyncGenerator<Buffer, v
 
 /** Longer than any client takes that wants an answer. */
 const BODY_TIMEOUT_MS = 30_000;
+/** Most bodies come in one piece with their head: a timer for each would be one for nothing. */
+const slowBodies = createWatch(200);
 
 /**
  * The whole body of a request.
@@ -32,6 +36,7 @@ export function readBody(
   if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes, announced));
   // By events: on the router's every request, iterating costs more than parsing what is read.
   return new Promise((resolve, reject) => {
+    const deadline = performance.now() + timeoutMs;
     const parts: Buffer[] = [];
     let size = 0;
     const onData = (part: Buffer) => {
@@ -43,22 +48,23 @@ export function readBody(
       const [only] = parts;
       settle(() => resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, size)));
     };
+    // An error of the request is followed by its close.
     const onBroken = () => settle(() => reject(new AppError('BAD_REQUEST', 'The body broke off.')));
-    let timer: NodeJS.Timeout | undefined;
-    let settled = false;
-    // Most bodies come with the head: by then they have been read, without a timer.
-    queueMicrotask(() => {
-      if (!settled) timer = setTimeout(() => settle(() => reject(tooSlow(timeoutMs))), timeoutMs).unref();
-    });
+    const waiting: Watched = {
+      slot: 0,
+      check(now) {
+        if (now >= deadline) settle(() => reject(tooSlow(timeoutMs)));
+      },
+    };
     const settle = (how: () => void) => {
-      settled = true;
-      clearTimeout(timer);
-      req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
+      slowBodies.delete(waiting);
+      req.off('data', onData).off('end', onEnd).off('close', onBroken);
       // What is still to come waits for whoever answers: nothing is read that nobody takes.
       if (!req.readableEnded) req.pause();
       how();
     };
-    req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+    req.on('data', onData).on('end', onEnd).on('close', onBroken);
+    slowBodies.add(waiting);
   });
 }
 

@@ -13,7 +13,7 @@ import { OperationRefused, refusal } from './operations/refusal.ts';
 import type { ConnectionLease } from './subgraphs/connections.ts';
 import type { PropagateHeaders } from './subgraphs/propagate-headers.ts';
 import { SubgraphFailure } from './subgraphs/subgraph-transport.ts';
-import type { CallContext } from './subgraphs/subgraph-transport.ts';
+import type { CallContext, Departure } from './subgraphs/subgraph-transport.ts';
 import type { ResumeRules } from './subscriptions/resume.ts';
 import { subscribeOperation } from './subscriptions/subscribe-operation.ts';
 import type { OutcomeStream, Subscription, SubscriptionTarget } from './subscriptions/subscribe-operation.ts';
@@ -25,7 +25,7 @@ import type { ClientIdentity } from './transports/client-identity.ts';
 export interface Session {
   principal: Principal;
   requestId: string;
-  signal?: AbortSignal | undefined;
+  signal?: Departure | undefined;
   /** Of the client's request, or of the handshake of its websocket. */
   headers?: IncomingHttpHeaders | undefined;
   /** The client reads what is delivered later; default false: everything comes at once. */

@@ -1,4 +1,4 @@
-import { hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { API_KEY_PREFIX } from '@timbre/platform/api-key';
 import { AppError } from '@timbre/platform/errors';
@@ -143,7 +143,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const presented = read(request.headers);
       if (presented === null) return ANONYMOUS_PRINCIPAL;
       if (presented.source !== undefined && 'cookie' in presented.source && request.mayBeForeign()) throw foreign();
-      const id = presented.place + hash('sha256', presented.text, 'base64');
+      const { id } = presented;
       const credential = known.get(id);
       if (credential !== undefined && credential.freshUntil > now() && credential.principal !== null) {
         return credential.principal;

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { API_KEY_PREFIX } from '@timbre/platform/api-key';
 import { AppError } from '@timbre/platform/errors';
+import { LRUCache } from 'lru-cache';
 import type { TokenSource } from './trusted-issuer.ts';
 import { isSameSource } from './verify-token.ts';
 
@@ -9,13 +11,16 @@ export interface PresentedCredential {
   text: string;
   /** Undefined for an API key, which may stand in any header. */
   source: TokenSource | undefined;
-  /** Tells sources apart in cache keys; empty for the usual one. */
-  place: string;
+  /** The same for the same credential at the same place: what caches know it by, instead of by its text. */
+  id: string;
 }
 
 /** Null where nothing is presented. @throws AppError UNAUTHENTICATED, or BAD_REQUEST for two at once (RFC 6750 section 3.1) */
 export type ReadCredential = (headers: IncomingHttpHeaders) => PresentedCredential | null;
 
+/** Values of a header, so that a client that sends the same with every request has it read and hashed once. */
+const MAX_RECENT = 1_000;
+const MAX_RECENT_CHARACTERS = 4_096;
 const API_KEY_HEADER = 'x-api-key';
 const BARE = /^(\S+)$/;
 const PREFIXED = /^ +(\S+)$/;
@@ -70,10 +75,10 @@ function headerReader(
   const forms = sources.flatMap((source) =>
     'cookie' in source ? [] : [{ source, prefix: source.prefix?.toLowerCase() ?? null }],
   );
-  return (headers) => {
-    const value = headers[header];
-    if (value === undefined) return null;
-    const text = (typeof value === 'string' ? value : value.join(', ')).trim();
+  const recent = new LRUCache<string, PresentedCredential>({ max: MAX_RECENT });
+
+  function read(value: string): PresentedCredential | null {
+    const text = value.trim();
     if (text === '') return null;
     for (const [index, { source, prefix }] of forms.entries()) {
       const isOfForm = prefix === null || text.slice(0, prefix.length).toLowerCase() === prefix;
@@ -83,13 +88,29 @@ function headerReader(
       // Several values of one header come as one, with commas.
       if (isOfForm && credential === undefined && text.includes(',')) throw moreThanOne();
       if (credential === undefined) continue;
-      if (credential.startsWith(API_KEY_PREFIX)) return { text: credential, source: undefined, place: 'key' };
+      if (credential.startsWith(API_KEY_PREFIX)) return present(credential, undefined, 'key');
       const isUsual = header === 'authorization' && index === 0;
-      return { text: credential, source, place: isUsual ? '' : `${header} ${index} ` };
+      return present(credential, source, isUsual ? '' : `${header} ${index} `);
     }
     const expected = forms.map(({ source: { prefix } }) => (prefix === null ? 'a token' : `"${prefix}" and a token`));
     throw new AppError('UNAUTHENTICATED', `The ${nameOf(header)} header must be ${expected.join(' or ')}.`);
+  }
+
+  return (headers) => {
+    const sent = headers[header];
+    if (sent === undefined) return null;
+    const value = typeof sent === 'string' ? sent : sent.join(', ');
+    const known = recent.get(value);
+    if (known !== undefined) return known;
+    const presented = read(value);
+    if (presented !== null && value.length <= MAX_RECENT_CHARACTERS) recent.set(value, presented);
+    return presented;
   };
+}
+
+/** @param place tells sources apart; empty for the usual one */
+function present(text: string, source: TokenSource | undefined, place: string): PresentedCredential {
+  return { text, source, id: place + hash('sha256', text, 'base64') };
 }
 
 function fromCookie(headers: IncomingHttpHeaders, source: { cookie: string }): PresentedCredential | null {
@@ -105,7 +126,7 @@ function fromCookie(headers: IncomingHttpHeaders, source: { cookie: string }): P
     if (found !== null && found !== value) throw moreThanOne();
     found = value;
   }
-  return found === null || found === '' ? null : { text: found, source, place: `cookie ${source.cookie} ` };
+  return found === null || found === '' ? null : present(found, source, `cookie ${source.cookie} `);
 }
 
 const nameOf = (header: string) => header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());

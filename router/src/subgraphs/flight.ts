@@ -1,4 +1,5 @@
 import type { Span } from '@timbre/platform/telemetry/tracing';
+import type { Watch, Watched } from '@timbre/platform/watch';
 import type { Pool } from 'undici';
 import type { Breaker } from './circuit-breaker.ts';
 import { isGatewayFailure } from './circuit-breaker.ts';
@@ -9,8 +10,7 @@ import { Answer, decodeUtf8, readAnswer } from './read-response.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { canceled, failureOf, shut, SubgraphOutage, timedOut, tooLarge, unusable } from './subgraph-failures.ts';
 import { SubgraphFailure } from './subgraph-transport.ts';
-import type { CachingHeaders, SubgraphResponse } from './subgraph-transport.ts';
-import type { Watch, Watched } from './watch.ts';
+import type { CachingHeaders, Departure, SubgraphResponse } from './subgraph-transport.ts';
 
 /** What the calls of one subgraph have in common. */
 export interface Route {
@@ -40,7 +40,7 @@ export interface FlightPlan {
 }
 
 interface Waiter {
-  signal: AbortSignal | undefined;
+  signal: Departure | undefined;
   resolve: (response: SubgraphResponse) => void;
   reject: (error: unknown) => void;
 }
@@ -85,7 +85,7 @@ export class Flight implements Watched, ExchangeOwner {
    *
    * @throws SubgraphFailure
    */
-  wait(signal: AbortSignal | undefined): Promise<SubgraphResponse> {
+  wait(signal: Departure | undefined): Promise<SubgraphResponse> {
     const answer = new Promise<SubgraphResponse>((resolve, reject) => {
       this.#waiters.push({ signal, resolve, reject });
     });

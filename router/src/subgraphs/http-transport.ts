@@ -1,5 +1,6 @@
 import { IDENTITY_HEADER, REQUEST_ID_HEADER } from '@timbre/platform/identity';
 import type { Span } from '@timbre/platform/telemetry/tracing';
+import { createWatch } from '@timbre/platform/watch';
 import { Pool } from 'undici';
 import { createBreaker } from './circuit-breaker.ts';
 import type { BreakerOptions, BreakerState } from './circuit-breaker.ts';
@@ -11,7 +12,6 @@ import { createSharedFlights, principalOf } from './shared-flights.ts';
 import type { Changes, SharedFlights } from './shared-flights.ts';
 import { canceled, shut } from './subgraph-failures.ts';
 import type { CallContext, SubgraphOperation, SubgraphRequest, SubgraphTransport } from './subgraph-transport.ts';
-import { createWatch } from './watch.ts';
 
 export interface HttpTransportOptions {
   /** Sockets to one subgraph; default 64. */

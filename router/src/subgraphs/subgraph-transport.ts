@@ -35,6 +35,11 @@ export interface CachingHeaders {
   vary: string | undefined;
 }
 
+/** Whether who asked has gone: an AbortSignal, or something that costs less. It is looked at now and then. */
+export interface Departure {
+  readonly aborted: boolean;
+}
+
 /** On whose behalf a subgraph is called. */
 export interface CallContext {
   requestId: string;
@@ -42,7 +47,7 @@ export interface CallContext {
   identity: () => string | null;
   /** Propagated from the client's request; lower-case names. */
   headers?: Readonly<Record<string, string>> | undefined;
-  signal?: AbortSignal | undefined;
+  signal?: Departure | undefined;
   /** The call's own, whose trace goes on at the subgraph. */
   span?: Span | undefined;
 }

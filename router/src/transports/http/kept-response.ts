@@ -7,10 +7,13 @@ import type { ResponseType } from './media-types.ts';
 const OF_THE_CALLER = ['ratelimit', 'ratelimit-policy'];
 
 /** Adds an outcome's headers to a response's head; what it varies by is added to what that does. */
-export function addHeaders(head: OutgoingHttpHeaders, { headers = {} }: Pick<ExecutionOutcome, 'headers'>): void {
-  const { vary, ...others } = headers;
-  Object.assign(head, others);
-  if (vary !== undefined) head['vary'] = head['vary'] === undefined ? vary : `${head['vary']}, ${vary}`;
+export function addHeaders(head: OutgoingHttpHeaders, { headers }: Pick<ExecutionOutcome, 'headers'>): void {
+  if (headers === undefined) return;
+  for (const name in headers) {
+    const value = headers[name];
+    const isAdded = name === 'vary' && head[name] !== undefined;
+    if (value !== undefined) head[name] = isAdded ? `${head[name]}, ${value}` : value;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { HttpRefusal } from './http-refusal.ts';
 import type { StreamType } from './stream-formats.ts';
 
 export const GRAPHQL_RESPONSE = 'application/graphql-response+json';
@@ -43,6 +44,14 @@ export function negotiate(accept: string | undefined): Accepted {
     known.set(accept, accepted);
   }
   return accepted;
+}
+
+export function notAcceptable(): HttpRefusal {
+  return new HttpRefusal(
+    406,
+    'UNSUPPORTED_MEDIA_TYPE',
+    `Responses are ${GRAPHQL_RESPONSE} or ${JSON_TYPE}, and streams text/event-stream or multipart/mixed.`,
+  );
 }
 
 function bestOf<T>(ranges: readonly MediaRange[], typeOf: (range: MediaRange) => T | null): T | null {

@@ -4,13 +4,14 @@ import { internalError } from '../../execution/client-errors.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import { OperationRefused, refusal } from '../../operations/refusal.ts';
 import type { RefusalResponse } from '../../operations/refusal.ts';
+import type { Departure } from '../../subgraphs/subgraph-transport.ts';
 import { responseOf } from '../results.ts';
 import type { OperationEnd } from '../operation-end.ts';
 
 export interface BatchOptions {
   engine: Engine;
-  /** Aborted when the client has left. */
-  gone: AbortSignal;
+  /** Of the client. */
+  gone: Departure;
   /** Told of each operation. */
   onEnd: (end: OperationEnd) => void;
   onFailure: (error: unknown) => void;

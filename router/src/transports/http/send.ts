@@ -9,6 +9,7 @@ import type { ResponseType } from './media-types.ts';
 export interface Payload {
   status: number;
   type: ResponseType;
+  /** Is added to. */
   head: OutgoingHttpHeaders;
   text: string;
   /** The opaque part of its entity tag; absent where it has none. */
@@ -37,8 +38,10 @@ const compressLater = { br: promisify(brotliCompress), gzip: promisify(gzip) };
 export function sendPlain(res: ServerResponse, { status, type, head, text, entityTag }: Payload): number {
   const length = Buffer.byteLength(text);
   if (entityTag !== undefined) head['etag'] = `"${entityTag}"`;
+  head['content-type'] = `${type}; charset=utf-8`;
+  head['content-length'] = length;
   // As a string it goes out in one piece with the head; a buffer would be written beside it.
-  res.writeHead(status, { ...head, 'content-type': `${type}; charset=utf-8`, 'content-length': length });
+  res.writeHead(status, head);
   endAfterBody(res, text);
   return length;
 }
