@@ -34,7 +34,7 @@ const concurrency = z
   .strictObject({
     operations: positive.describe('queries and mutations of one principal at once'),
     subscriptions: positive.describe('of one principal'),
-    subscriptionBytes: positive.describe('of the variables of all subscriptions of one principal, as JSON'),
+    subscriptionBytes: positive.describe('of the documents and variables of all subscriptions of one principal'),
     sockets: positive.describe('websockets of one principal'),
     socketsPerAddress: positive.describe('websockets of one address, whoever comes by it'),
     operationsPerSocket: positive.describe('on one websocket at once, subscriptions included'),

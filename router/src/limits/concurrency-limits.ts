@@ -1,5 +1,6 @@
 import type { ExecutionOutcome } from '../execution/execute-operation.ts';
 import type { Policy } from '../engine.ts';
+import type { PreparedOperation } from '../operations/prepare-operation.ts';
 import { refusal } from '../operations/refusal.ts';
 import type { OperationRefused } from '../operations/refusal.ts';
 import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
@@ -12,7 +13,7 @@ export interface ConcurrencyOptions {
   /** Queries and mutations at once. */
   operations?: number;
   subscriptions?: number;
-  /** Of the variables of all subscriptions, as JSON: they are kept for as long as those are open. */
+  /** Of the documents and variables of all subscriptions: they are kept for as long as those are open. */
   subscriptionBytes?: number;
   /** Websockets. */
   sockets?: number;
@@ -70,7 +71,7 @@ export function createConcurrencyLimits(
     subscribe(prepared, session) {
       const caller = callers.of(session);
       if (caller.subscriptions >= subscriptions) throw tooMuchAtOnce('subscriptions', subscriptions);
-      const bytes = subscriptionBytes === Infinity ? 0 : bytesOf(prepared.variables);
+      const bytes = subscriptionBytes === Infinity ? 0 : bytesOf(prepared);
       if (caller.subscriptionBytes + bytes > subscriptionBytes) {
         throw tooMuchAtOnce('subscriptionBytes', subscriptionBytes);
       }
@@ -86,8 +87,9 @@ export function createConcurrencyLimits(
   });
 }
 
-function bytesOf(variables: Readonly<Record<string, unknown>>): number {
-  return Buffer.byteLength(JSON.stringify(variables));
+/** As they were sent: what was planned of it is the same for all. */
+function bytesOf({ operation, variables }: PreparedOperation): number {
+  return (operation.loc?.source.body.length ?? 0) + Buffer.byteLength(JSON.stringify(variables));
 }
 
 /** One of which nothing is allowed ends with its first answer. */

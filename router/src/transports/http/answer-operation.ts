@@ -1,7 +1,7 @@
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { Session } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
-import type { OperationRequest, PreparedOperation } from '../../operations/prepare-operation.ts';
+import type { PreparedOperation } from '../../operations/prepare-operation.ts';
 import { OperationRefused } from '../../operations/refusal.ts';
 import type { Departure } from '../../subgraphs/subgraph-transport.ts';
 import { responseOf, resultsOf, startOperation } from '../results.ts';
@@ -22,17 +22,16 @@ import { streamResults } from './stream-results.ts';
  * @throws HttpRefusal, and what should not happen
  */
 export async function answerOperation(
-  request: OperationRequest,
+  { preparing, started }: { preparing: Promise<PreparedOperation>; started: number },
   session: Session,
   gone: Departure,
   exchange: Exchange,
 ): Promise<void> {
   const { options, req, res, head, accepted, send } = exchange;
   const { engine, metrics } = options;
-  const started = performance.now();
   let prepared: PreparedOperation | null = null;
   try {
-    prepared = await engine.prepare(request, session);
+    prepared = await preparing;
     const { operation } = prepared.operation;
     if (operation === OperationTypeNode.MUTATION && req.method === 'GET') {
       throw new HttpRefusal(405, 'METHOD_NOT_ALLOWED', 'A mutation needs POST.', { headers: { allow: 'POST' } });

@@ -80,8 +80,14 @@ async function answer(exchange: Exchange): Promise<void> {
     client,
   };
   const gone = new ClientDeparture(res);
-  if (Array.isArray(request)) await answerBatch(request, { ...session, incremental: false }, gone, exchange);
-  else await answerOperation(request, session, gone, exchange);
+  if (Array.isArray(request)) {
+    await answerBatch(request, { ...session, incremental: false }, gone, exchange);
+    return;
+  }
+  const started = performance.now();
+  const preparing = options.engine.prepare(request, session);
+  // Not waited for here, where the request would stay for as long as a stream is open.
+  return answerOperation({ preparing, started }, session, gone, exchange);
 }
 
 async function answerBatch(
