@@ -24,7 +24,7 @@ const summarySchema = z.object({ requests: z.number(), p50Ms: z.number(), p99Ms:
 
 export const resultSchema = z.object({
   ...summarySchema.shape,
-  /** From the first arrival to the last answer. */
+  /** From the first arrival that is counted to the last answer. */
   seconds: z.number(),
   failed: z.number(),
   /** The first of them. */
@@ -34,13 +34,22 @@ export const resultSchema = z.object({
   byOperation: z.record(z.string(), summarySchema),
 });
 
-export const runSchema = z.object({ perSecond: z.number(), seconds: z.number(), seed: z.number() });
+export const runSchema = z.object({
+  perSecond: z.number(),
+  /** At this rate, before the seconds that are counted. What fails then is counted all the same. */
+  warmSeconds: z.number(),
+  seconds: z.number(),
+  seed: z.number(),
+  /** Null, or the p99 that must hold: the load ends once it cannot, or something has failed. */
+  maxP99Ms: z.number().nullable(),
+});
 
+export type LoadRun = z.output<typeof runSchema>;
 export type LoadResult = z.output<typeof resultSchema>;
 
 /** Latency is from the moment at which a request was due, whenever it was sent. */
 export interface OpenLoad extends PinnedProcess {
-  run(run: z.input<typeof runSchema>): Promise<LoadResult>;
+  run(run: LoadRun): Promise<LoadResult>;
 }
 
 export interface IdleSubscribers extends PinnedProcess {

@@ -13,8 +13,6 @@ import { seededPrincipalSchema } from './seed.ts';
 const settings = loadSettingsSchema.parse(JSON.parse(process.argv[2] ?? ''));
 const principals = z.array(seededPrincipalSchema).parse(JSON.parse(readFileSync(settings.principalsFile, 'utf8')));
 
-/** Requests that are due between two looks at the clock are sent together. */
-const TICK_MS = 1;
 /** An answer that takes longer is an error. */
 const PATIENCE_MS = 10_000;
 const KEPT_FAILURES = 10;
@@ -34,20 +32,20 @@ const deck = operations.flatMap((operation, index) => Array.from({ length: opera
 const pools = settings.urls.map((url) => new HttpPool(url, MAX_CONNECTIONS));
 
 async function run(argument: unknown): Promise<LoadResult> {
-  const { perSecond, seconds, seed } = runSchema.parse(argument);
+  const { perSecond, warmSeconds, seconds, seed, maxP99Ms } = runSchema.parse(argument);
   const random = seededRandom(seed);
   const pick = (count: number): number => zipf(count, 1)(random());
   const latencies = operations.map((): number[] => []);
   const failures: string[] = [];
   let failed = 0;
-  // One for the clock that makes the arrivals.
-  let pending = 1;
+  let slow = 0;
+  let pending = 0;
   let sent = 0;
+  let allSent = false;
   const allAnswered = Promise.withResolvers<void>();
-  const settle = (): void => {
-    if (--pending === 0) allAnswered.resolve();
-  };
 
+  const begun = performance.now();
+  const counted = begun + warmSeconds * 1000;
   const send = (due: number): void => {
     const index = deck[Math.floor(random() * deck.length)] ?? 0;
     const who = Math.floor(random() * principals.length);
@@ -57,28 +55,35 @@ async function run(argument: unknown): Promise<LoadResult> {
     const body = `${operation.body}${JSON.stringify(operation.variables(principal, pick))}}`;
     pending++;
     pools[sent++ % pools.length]?.post(`${heads[who]}${body.length}\r\n\r\n${body}`, (failure) => {
-      settle();
       const latency = performance.now() - due;
-      latencies[index]?.push(latency);
+      if (due >= counted) {
+        latencies[index]?.push(latency);
+        if (maxP99Ms !== null && latency > maxP99Ms) slow++;
+      }
       const reason = failure ?? (latency > PATIENCE_MS ? `answered after ${latency.toFixed(0)} ms` : null);
-      if (reason === null) return;
-      failed++;
-      if (failures.length < KEPT_FAILURES) failures.push(`${operation.name}: ${reason}`);
+      if (reason !== null) {
+        failed++;
+        if (failures.length < KEPT_FAILURES) failures.push(`${operation.name}: ${reason}`);
+      }
+      if (--pending === 0 && allSent) allAnswered.resolve();
     });
   };
 
-  // Poisson arrivals: the gaps between them are distributed exponentially.
-  const begun = performance.now();
+  // Poisson arrivals: the gaps between them are distributed exponentially. Those that fall into the same millisecond are sent together.
+  const end = counted + seconds * 1000;
+  const isHopeless = () => maxP99Ms !== null && (failed > 0 || slow > (perSecond * seconds) / 100);
   let due = begun;
-  while (due - begun < seconds * 1000) {
+  const lastSent = Promise.withResolvers<void>();
+  const arrive = (): void => {
     const now = performance.now();
-    while (due <= now && due - begun < seconds * 1000) {
-      send(due);
-      due -= (Math.log(1 - random()) / perSecond) * 1000;
-    }
-    await sleep(TICK_MS);
-  }
-  settle();
+    for (; due <= now && due < end; due -= (Math.log(1 - random()) / perSecond) * 1000) send(due);
+    if (due < end && !isHopeless()) setTimeout(arrive, Math.ceil(due - now));
+    else lastSent.resolve();
+  };
+  arrive();
+  await lastSent.promise;
+  allSent = true;
+  if (pending === 0) allAnswered.resolve();
   await Promise.race([allAnswered.promise, sleep(PATIENCE_MS)]);
   const ended = performance.now();
   if (pending > 0) failures.push(`${pending} requests were not answered`);
@@ -86,7 +91,7 @@ async function run(argument: unknown): Promise<LoadResult> {
   for (const pool of pools) pool.reset();
   return {
     ...summaryOf(latencies.flat()),
-    seconds: (ended - begun) / 1000,
+    seconds: (ended - counted) / 1000,
     failed: failed + pending,
     failures,
     connections,
