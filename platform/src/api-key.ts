@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 
 /** `POST /internal/api-key`, router → users, with a signed identity whose roles contain `service`. */
@@ -52,8 +52,9 @@ export interface ApiKeys {
 
 /** @param systemSecret what all services share; keys die with it */
 export function createApiKeys(systemSecret: string): ApiKeys {
+  // As in the signer of URLs, with bare bytes each seal would take ten times as long.
   const derive = (purpose: string) =>
-    createHmac('sha256', systemSecret).update(`timbre-api-key.${purpose}.v1`).digest();
+    createSecretKey(createHmac('sha256', systemSecret).update(`timbre-api-key.${purpose}.v1`).digest());
   const [sealing, pepper] = [derive('seal'), derive('pepper')];
   const sealOf = (id: string, secret: string) =>
     createHmac('sha256', sealing).update(`${id}.${secret}`).digest().subarray(0, 8);
