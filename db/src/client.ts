@@ -1,6 +1,7 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgTransaction } from 'drizzle-orm/node-postgres';
 import { Pool, type PoolClient } from 'pg';
+import { describeOnce } from './describe-once.ts';
 import { traceQueries } from './trace-queries.ts';
 import * as schema from './schema.ts';
 
@@ -47,7 +48,10 @@ export function createDb(url: string, { max = 10, name = 'timbre', traced = fals
   });
   // An idle connection that dies is replaced; a checked-out one has no listener of the pool's, and its query rejects.
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    describeOnce(client);
+  });
   const withSpans: WithSpans = traced ? traceQueries : (client) => client;
   const db = drizzle({ client: withSpans(pool), schema, casing: 'snake_case' });
   return { db: Object.assign(db, { transaction: safeTransaction(pool, withSpans) }), pool, close: () => pool.end() };
