@@ -28,7 +28,7 @@ export function partKeysOf(kind: 'root' | 'entities', { variables = {} }: Subgra
  * can be read as, whatever they hold. JSON begins with no digit.
  */
 function keysOf(representations: readonly unknown[]): string[] {
-  let [lastType, lastField, begin] = ['', '', ''];
+  let [lastType, lastField, begin] = ['', '', '0 0 '];
   return representations.map((representation) => {
     const field = isData(representation) ? onlyFieldOf(representation) : null;
     if (field === null || !isData(representation)) return shortened(canonicalJson(representation));

@@ -327,4 +327,36 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     for (const key of await admin.keys('*entry:*')) await admin.set(key, '[');
     expect(await ask(await startRouter(), bob)).toMatchObject({ name: 'Product p1' });
   });
+
+  test.each([
+    ['private where all look', { isPublic: false }],
+    ['newer than all changes', { asOf: Number.MAX_SAFE_INTEGER }],
+    ['without a time', { staleUntil: null }],
+    ['over', { staleUntil: Date.now() - 1 }],
+    ['without what it is made of', { ownTags: null }],
+    ['made of something else than tags', { ownTags: [1] }],
+    ['without data', { data: undefined }],
+  ])('what stands in the store and is %s is not taken', async (_what, broken) => {
+    await ask(one, ann);
+    for (const key of await admin.keys('*entry:*')) {
+      const entry: unknown = JSON.parse((await admin.get(key)) ?? '');
+      await admin.set(key, JSON.stringify(Object.assign({}, entry, broken)));
+    }
+    const before = graph.calls();
+    expect(await ask(two, bob)).toMatchObject({ name: 'Product p1' });
+    expect(graph.calls()).toBe(before + 2);
+  });
+
+  test('what stands in the store is not kept for longer than it is remembered what has changed', async () => {
+    await ask(one, ann);
+    const inAYear = Date.now() + 365 * 24 * 3_600_000;
+    for (const key of await admin.keys('*entry:*')) {
+      const entry: unknown = JSON.parse((await admin.get(key)) ?? '');
+      await admin.set(key, JSON.stringify(Object.assign({}, entry, { freshUntil: inAYear, staleUntil: inAYear })));
+    }
+    const before = graph.calls();
+    const { headers } = await two.query(PRODUCT, { variables: { id: 'p1' } });
+    expect(graph.calls()).toBe(before);
+    expect(headers.get('cache-control')).toMatch(/max-age=3[56]\d\d$/);
+  });
 });
