@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../logger.ts';
 import type { MarkOptions, StoredValues, VersionedStore } from './versioned-store.ts';
 
@@ -66,6 +67,7 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
   });
   const listeners: (() => void)[] = [];
   let batch: Batch | null = null;
+  let writes: ChainableCommander | null = null;
   let late = 0;
   let wasAway = false;
   let latest = -1;
@@ -123,6 +125,16 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     return { keys, values };
   }
 
+  /** What is written together goes in one packet: a packet costs more than what is in it. */
+  function writeAll(): void {
+    const all = writes;
+    writes = null;
+    if (redis.status !== 'ready') return;
+    all?.exec().catch((error: unknown) => {
+      log.debug({ err: error }, 'the versioned store kept nothing');
+    });
+  }
+
   async function fetchAll(keys: readonly string[]): Promise<StoredValues | null> {
     const [sequence, epoch, ...values] = await redis.mget(PREFIX + SEQUENCE, PREFIX + EPOCH, ...keys);
     const number = Number(sequence ?? -1);
@@ -177,9 +189,11 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     },
     write(key, value, ttlMs) {
       if (isAway()) return;
-      redis.set(PREFIX + key, value, 'PX', Math.max(1, Math.round(ttlMs))).catch((error: unknown) => {
-        log.debug({ err: error }, 'the versioned store kept nothing');
-      });
+      if (writes === null) {
+        writes = redis.pipeline();
+        setImmediate(writeAll);
+      }
+      writes.set(PREFIX + key, value, 'PX', Math.max(1, Math.round(ttlMs)));
     },
     mark,
     onBack(listener) {

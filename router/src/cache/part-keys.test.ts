@@ -28,13 +28,31 @@ test('entities have the same key where they are the same, in whatever order, and
 });
 
 test.each([
-  [{ __typename: 'User', id: '1' }, { __typename: 'Useri', d: '1' }],
-  [{ __typename: 'User', id: '1' }, { __typename: 'User', i: 'd1' }],
-  [{ __typename: 'User', id: '1' }, { __typename: 'User', id: 1 }],
-  [{ __typename: 'User', id: '1' }, { id: 'User', __typename: '1' }],
+  [
+    { __typename: 'User', id: '1' },
+    { __typename: 'Useri', d: '1' },
+  ],
+  [
+    { __typename: 'User', id: '1' },
+    { __typename: 'User', i: 'd1' },
+  ],
+  [
+    { __typename: 'User', id: '1' },
+    { __typename: 'User', id: 1 },
+  ],
+  [
+    { __typename: 'User', id: '1' },
+    { id: 'User', __typename: '1' },
+  ],
   [{ __typename: 'User', id: '1' }, { id: '1' }],
-  [{ __typename: 'User', id: '1' }, { __typename: 'User', id: '1', name: null }],
-  [{ __typename: 'User', id: 'x'.repeat(500) }, { __typename: 'User', id: 'x'.repeat(501) }],
+  [
+    { __typename: 'User', id: '1' },
+    { __typename: 'User', id: '1', name: null },
+  ],
+  [
+    { __typename: 'User', id: 'x'.repeat(500) },
+    { __typename: 'User', id: 'x'.repeat(501) },
+  ],
 ])('%j is not %j', (one, other) => {
   const [first, second] = keysOf([one, other]).keys;
   expect(first).not.toBe(second);

@@ -27,6 +27,18 @@ const ALL_SUBGRAPHS = 's';
 export const partOf = (subgraph: string) => `s:${encodeURIComponent(subgraph)}`;
 const publicPartOf = (subgraph: string) => `p:${encodeURIComponent(subgraph)}`;
 
+/** Of the subgraphs that are asked, as each lookup wants to know. */
+const namesOfParts = new Map<string, { own: string; shown: string }>();
+
+function partsOf(subgraph: string): { own: string; shown: string } {
+  let known = namesOfParts.get(subgraph);
+  if (known === undefined) {
+    known = { own: partOf(subgraph), shown: publicPartOf(subgraph) };
+    namesOfParts.set(subgraph, known);
+  }
+  return known;
+}
+
 /** What a mutation can change that has some fields. */
 export function createReachOf(reaches: MutationReaches): (fields: readonly string[]) => Reach {
   const known = new Map(Object.entries(reaches).map(([field, reach]) => [field, reachOf(reach)]));
@@ -49,12 +61,12 @@ function together(one: Reach, other: Reach): Reach {
 /** When something was last changed, as far as a subgraph's answers show it. */
 export function changedIn({ all, parts }: Marker, subgraph: string): number {
   if (parts.size === 0) return all;
-  return Math.max(all, parts.get(ALL_SUBGRAPHS) ?? 0, parts.get(partOf(subgraph)) ?? 0);
+  return Math.max(all, parts.get(ALL_SUBGRAPHS) ?? 0, parts.get(partsOf(subgraph).own) ?? 0);
 }
 
 /** When somebody last changed something, as far as a subgraph shows it to everybody. */
 export function changedForAllIn({ all, parts }: Marker, subgraph: string): number {
-  return parts.size === 0 ? all : Math.max(all, parts.get(publicPartOf(subgraph)) ?? 0);
+  return parts.size === 0 ? all : Math.max(all, parts.get(partsOf(subgraph).shown) ?? 0);
 }
 
 /** @throws SettingsError that names what a supergraph does not have: by it, nothing would be old */
