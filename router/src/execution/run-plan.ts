@@ -40,26 +40,29 @@ export interface PlanRun {
 }
 
 /** Never rejects because of a subgraph: what went wrong is among the errors of the run. */
-export async function runPlan(step: PlanStep | null, run: PlanRun): Promise<void> {
-  if (step === null) return;
-  switch (step.kind) {
-    case 'fetch':
-      return runFetch(step, run);
-    case 'sequence':
-      for (const each of step.steps) await runPlan(each, run);
-      return;
-    case 'parallel':
-      await Promise.all(step.steps.map((each) => runPlan(each, run)));
-      return;
-    case 'condition': {
-      const isTrue = run.coerced[step.variable] === true;
-      leaveOut(isTrue ? step.ifFalse : step.ifTrue, run);
-      return runPlan(isTrue ? step.ifTrue : step.ifFalse, run);
-    }
-    case 'defer':
-      run.onDefer(step);
-      return runPlan(step.primary, run);
+export function runPlan(step: PlanStep | null, run: PlanRun): Promise<void> {
+  if (step === null) return NOTHING_TO_DO;
+  // Not one function that awaits: most plans are a fetch or two, and each wait takes its turns.
+  if (step.kind === 'fetch') return runFetch(step, run);
+  if (step.kind === 'sequence') return runSequence(step.steps, run);
+  if (step.kind === 'parallel') return runParallel(step.steps, run);
+  if (step.kind === 'defer') {
+    run.onDefer(step);
+    return runPlan(step.primary, run);
   }
+  const isTrue = run.coerced[step.variable] === true;
+  leaveOut(isTrue ? step.ifFalse : step.ifTrue, run);
+  return runPlan(isTrue ? step.ifTrue : step.ifFalse, run);
+}
+
+const NOTHING_TO_DO = Promise.resolve();
+
+async function runSequence(steps: readonly PlanStep[], run: PlanRun): Promise<void> {
+  for (const each of steps) await runPlan(each, run);
+}
+
+async function runParallel(steps: readonly PlanStep[], run: PlanRun): Promise<void> {
+  await Promise.all(steps.map((each) => runPlan(each, run)));
 }
 
 /** What waits for a fetch that a condition leaves out would wait for ever. */

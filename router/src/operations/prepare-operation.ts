@@ -1,6 +1,6 @@
 import { withinSpan } from '@timbre/platform/telemetry/current-span';
 import type { Span } from '@timbre/platform/telemetry/tracing';
-import { getVariableValues, OperationTypeNode } from 'graphql';
+import { OperationTypeNode } from 'graphql';
 import type { FieldNode, OperationDefinitionNode } from 'graphql';
 import { createAccesses } from '../auth/accesses.ts';
 import type { Access } from '../auth/access.ts';
@@ -23,6 +23,7 @@ import { createHides } from '../execution/hidden-fetches.ts';
 import { checkVariables } from '../limits/check-variables.ts';
 import type { OperationLimits } from '../limits/operation-limits.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
+import { createVariableCoercion } from './coerce-variables.ts';
 import { checkConditions } from './conditions.ts';
 import { deferConditions, labelDefers, withoutDefer } from './defers.ts';
 import type { LabeledOperation } from './defers.ts';
@@ -35,7 +36,7 @@ import type { HoldsOverride } from './overrides.ts';
 import { createPlans } from './plans.ts';
 import type { OnPlan } from './plans.ts';
 import { createSourceOf } from './planning-document.ts';
-import { OperationRefused, refusal, refusalOf } from './refusal.ts';
+import { OperationRefused, refusal } from './refusal.ts';
 
 /** What a client sends, by whatever transport; its shape has been checked, nothing else. */
 export interface OperationRequest {
@@ -142,12 +143,15 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   const { limits, costing, cacheSize = 1_000, onPlan = () => undefined } = options;
   const parsedDocuments = createDocumentCache<ParsedDocument>(cacheSize);
   const recipes = createDocumentCache<Recipe>(cacheSize);
+  /** Of a document, for who asked last: most who ask may see the same, and a key with the document in it costs. */
+  const latest = new WeakMap<ParsedDocument, Recipe>();
   const { authorization = {}, heldPolicies = () => [], onUnauthorized } = options;
   const { unauthorized = 'filter', dryRun = false, errors: { response: placement = 'errors' } = {} } = authorization;
   const visibleSchema = createVisibleSchema(schema);
   const accesses = createAccesses(supergraph, { heldPolicies, cacheSize });
   const sourceOf = createSourceOf(schema, supergraph.names);
   const plans = createPlans(supergraph, { sourceOf, cacheSize });
+  const coerce = createVariableCoercion(schema);
   const overridesOf = createOverrides(supergraph.overrideLabels, options.holdsOverride);
 
   function recipeOf(
@@ -158,8 +162,11 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
   ): Recipe {
     const defers = parsed.hasDefer ? deferConditions(operation, parsed.fragments, incremental ? coerced : null) : '';
     const overrides = overridesOf(principal);
+    const isPlain = !parsed.hasDefer && overrides.length === 0;
+    const last = isPlain ? latest.get(parsed) : undefined;
+    if (last?.access === access && last.operation === operation) return last;
     const key = `${access.key}\n${overrides.join()}\n${operation.name?.value ?? ''}\n${defers}\n${parsed.text}`;
-    return remember(recipes, key, () => {
+    const recipe = remember(recipes, key, (): Recipe => {
       const labeled = !parsed.hasDefer
         ? { operation, fragments: parsed.fragments, labels: new Map() }
         : incremental
@@ -174,6 +181,8 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
       const estimate = costing?.estimateOf(filtered) ?? null;
       return { ...labeled, access, filtered, unauthorized: allowed.denied, overrides, estimate, executable: null };
     });
+    if (isPlain) latest.set(parsed, recipe);
+    return recipe;
   }
 
   async function executableOf(recipe: Recipe, onLookup: OnPlan, span?: Span): Promise<ExecutableOperation> {
@@ -223,7 +232,7 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     }
     const variables = request.variables ?? {};
     checkVariables(variables, limits);
-    const coercedVariables = coerce(supergraph, operation, variables);
+    const coercedVariables = coerce(operation, variables);
     checkConditions(operation, parsed.fragments, coercedVariables);
 
     const found = accesses.of(session, operation, parsed.fragments);
@@ -276,20 +285,6 @@ export function createPrepare(supergraph: LoadedSupergraph, options: PrepareOpti
     }
   };
   return Object.assign(guarded, { warm });
-}
-
-function coerce(
-  { schema }: LoadedSupergraph,
-  operation: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
-    maxErrors: 20,
-    // What may be suggested to whom is not known here.
-    hideSuggestions: true,
-  });
-  if (coerced !== undefined) return coerced;
-  throw refusalOf('BAD_USER_INPUT', errors ?? []);
 }
 
 function isStill({ key }: Access, now: Access | Promise<Access>): boolean | Promise<boolean> {
