@@ -30,7 +30,6 @@ test('after each mutation its author sees what who has nothing kept sees', async
   const keys: string[] = [];
 
   async function everything(reader: string): Promise<string[]> {
-    const nodes = each([...voices, ...generations, ...keys], 'node', '__typename id');
     const queries = [
       `{ me { id displayName plan { id } quota { used held available } } }`,
       '{ me { apiKeys(first: 20) { edges { node { id name revokedAt } } } } }',
