@@ -8,6 +8,7 @@ import type { CachedRouter } from './cache/start-router.ts';
 import { withItems, type Items } from './cache/with-items.ts';
 import { countOf } from './count-of.ts';
 import { requireTwoCores } from './pinned-process.ts';
+import { cpuSeconds } from './process-usage.ts';
 import { quantile } from './quantile.ts';
 import { seededRandom } from './seeded-random.ts';
 import { aligned } from './table.ts';
@@ -33,7 +34,8 @@ export function run(args: string[]): Promise<void> {
 Items of two subgraphs over PostgreSQL, asked for by 200 people with Zipf's popularity (exponent 1), ${LANES} requests at once:
 reads alone, then four reads to a write, all writes by a tenth of the people; with the response cache off, in the router's process, and on Redis where a redis-server
 is on PATH. The router has one core, all else the other. Then people write items and read each at once, on Redis from two
-routers: a read that is older than what they wrote fails the bench. A quick look: --seconds 5 --items 1000 --reads 5000
+routers: a read that is older than what they wrote fails the bench. CPU time is told a request: of the router, and of all that takes
+part, this load among it; and how much of its core the router had. A quick look: --seconds 5 --items 1000 --reads 5000
 
   --seconds S   of each load, default 15
   --items N     default 10000
@@ -62,6 +64,11 @@ routers: a read that is older than what they wrote fails the bench. A quick look
   });
 }
 
+const COLUMNS =
+  'load,cache,requests/s,by off,p50 ms,p99 ms,hits,calls/request,calls saved,router ms,all ms,CPU by off,router core'.split(
+    ',',
+  );
+
 interface Plan {
   seconds: number;
   reads: number;
@@ -77,6 +84,9 @@ interface Measured {
   /** 0 to 1. */
   hits: number;
   calls: number;
+  /** Milliseconds of CPU time a request: of the router, and of everything, this load and PostgreSQL among it. */
+  routerMs: number;
+  allMs: number;
 }
 
 async function measure(items: Items, { seconds, reads, count, redisUrl }: Plan): Promise<void> {
@@ -90,7 +100,7 @@ async function measure(items: Items, { seconds, reads, count, redisUrl }: Plan):
     { name: 'reads', writes: 0 },
     { name: '4 reads to a write', writes: SHARE_OF_WRITES },
   ];
-  const table = [['load', 'cache', 'requests/s', 'by off', 'p50 ms', 'p99 ms', 'hits', 'calls/request', 'calls saved']];
+  const table = [COLUMNS];
   const off = new Map<string, Measured>();
   const staleness: string[] = [];
   let stale = 0;
@@ -120,6 +130,10 @@ async function measure(items: Items, { seconds, reads, count, redisUrl }: Plan):
           `${(measured.hits * 100).toFixed(1)} %`,
           measured.calls.toFixed(3),
           `${(saved * 100).toFixed(1)} %`,
+          measured.routerMs.toFixed(3),
+          measured.allMs.toFixed(3),
+          `÷ ${(before.allMs / measured.allMs).toFixed(2)}`,
+          `${((measured.routerMs * measured.perSecond) / 10).toFixed(0)} %`,
         ]);
         console.error(table.at(-1)?.join('  '));
       }
@@ -164,28 +178,47 @@ async function measureLoad(
     all: await router.metric(LOOKUPS),
     hits: await router.metric(LOOKUPS, 'outcome="hit"'),
   });
+  // All that takes part was started from here.
+  const used = () => [router.program.pid, process.pid].map((pid) => cpuSeconds(pid) ?? Number.NaN);
   const before = await lookups();
   await items.takeCalls();
+  const usedBefore = used();
   const begun = performance.now();
   let sent = 0;
-  const lane = async (_: unknown, seed: number): Promise<void> => {
+  const lane = (_: unknown, seed: number): Promise<void> => {
     const random = seededRandom(seed + Math.floor(begun));
-    while (sent < requests && performance.now() - begun < seconds * 1000) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let sentAt = begun;
+    const next = (): void => {
+      sentAt = performance.now();
+      if (sent >= requests || sentAt - begun >= seconds * 1000) {
+        resolve();
+        return;
+      }
       sent++;
       const isWrite = random() < writes;
       const who = Math.floor(random() * items.tokens.length * (isWrite ? SHARE_OF_WRITERS : 1));
-      const id = rank(random());
-      const sentAt = performance.now();
-      if (isWrite) await client.write(router.pool, who, id);
-      else await client.read(router.pool, who, id);
+      client.send(router.pool, isWrite ? 'write' : 'read', who, rank(random()), answered);
+    };
+    const answered = (failure: string | null): void => {
       latencies.push(performance.now() - sentAt);
-    }
+      if (failure === null) next();
+      else reject(new CommandError(`A request failed: ${failure}`));
+    };
+    next();
+    return promise;
   };
   await Promise.race([Promise.all(Array.from({ length: LANES }, lane)), router.program.failed]);
   const elapsed = (performance.now() - begun) / 1000;
+  const usedAfter = used();
   const calls = await items.takeCalls();
   const after = await lookups();
+  const [routerMs = Number.NaN, allMs = Number.NaN] = usedAfter.map(
+    (cpu, index) => ((cpu - (usedBefore[index] ?? 0)) * 1000) / latencies.length,
+  );
   return {
+    routerMs,
+    allMs,
     perSecond: latencies.length / elapsed,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
