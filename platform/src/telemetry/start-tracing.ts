@@ -23,6 +23,8 @@ import {
   AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
+  RandomIdGenerator,
+  SamplingDecision,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
@@ -71,15 +73,26 @@ export function startTracing(options: ExportOptions): Tracing {
     selfObsMeterProvider: countSpans(options),
   });
   const spanLimits = { attributeValueLengthLimit: ATTRIBUTE_LENGTH };
+  const idGenerator = new TraceIds();
   const tracerBy = (sampler: Sampler) =>
-    new TracerProvider({ resource, spanLimits, sampler, spanProcessors: [processor] }).getTracer('timbre');
-  const tracer = tracerBy(samplerOf(options.sampler, options.ratio));
+    new TracerProvider({ resource, spanLimits, sampler, idGenerator, spanProcessors: [processor] }).getTracer('timbre');
+  const sampler = samplerOf(options.sampler, options.ratio);
+  const tracer = tracerBy(sampler);
   // What is below a recorded span, or follows one, has been decided on.
   const within = tracerBy(new AlwaysOnSampler());
 
   return {
     serve(name, kind, from, attributes) {
-      const span = tracer.startSpan(name, { kind: KINDS[kind], ...(attributes && { attributes }) }, contextOf(from));
+      const context = contextOf(from);
+      if (context === ROOT_CONTEXT) {
+        const traceId = idGenerator.generateTraceId();
+        const { decision } = sampler.shouldSample(context, traceId, name, KINDS[kind], attributes ?? {}, []);
+        if (decision === SamplingDecision.NOT_RECORD) {
+          return new UnsampledSpan({ traceId, spanId: idGenerator.generateSpanId(), traceFlags: TraceFlags.NONE });
+        }
+        idGenerator.decided = traceId;
+      }
+      const span = tracer.startSpan(name, { kind: KINDS[kind], ...(attributes && { attributes }) }, context);
       return span.isRecording() ? new RecordedSpan(span, within) : new UnsampledSpan(span.spanContext());
     },
     async close() {
@@ -152,6 +165,17 @@ function headersOf({ traceId, spanId, traceFlags, traceState }: SpanContext): Tr
   const traceparent = `00-${traceId}-${spanId}-0${traceFlags & TraceFlags.SAMPLED}`;
   const tracestate = traceState?.serialize();
   return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
+}
+
+/** A trace that is sampled is begun with the id that was decided by; for the many that are not, the SDK does nothing. */
+class TraceIds extends RandomIdGenerator {
+  decided: string | null = null;
+
+  override generateTraceId(): string {
+    const traceId = this.decided ?? super.generateTraceId();
+    this.decided = null;
+    return traceId;
+  }
 }
 
 class RecordedSpan implements Span {
