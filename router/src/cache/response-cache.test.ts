@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -288,6 +288,34 @@ test('what is kept cannot be changed by what is made of it', async () => {
     product: { maker: { name: 'Maker of p1', best: { id: 'p1-best' } } },
   });
   expect((await router.query(deep)).data).toEqual(first.data);
+});
+
+describe('what is added to what is kept is added to a copy', () => {
+  const lists = (selection: string) => `{ products { id ${selection} } }`;
+  const inEntities = (selection: string) => `{ stocks { id maker { best { id ${selection} } } } }`;
+
+  test.each([
+    ['to a root field', lists, ['products', 1, 'x']],
+    ['to an entity', inEntities, ['stocks', 0, 'maker', 'best', 'x']],
+  ])('%s', async (_where, of, path) => {
+    graph.counts.set('p1', 1);
+    const seen = async (selection: string) => {
+      const { data, errors } = await router.query(of(selection), { token: ann });
+      return { value: path.reduce<unknown>((at, step) => Reflect.get(Object(at), step), data), errors };
+    };
+    const [, , ...lucky] = await Promise.all([
+      seen('name'),
+      seen('count'),
+      ...['x: mine', 'x: unlucky', 'x: mine', 'x: unlucky'].map(seen),
+    ]);
+    const again = [];
+    for (const selection of ['x: mine', 'x: unlucky', 'x: mine', 'x: unlucky']) again.push(await seen(selection));
+    // A null replaces nothing: what another operation had put there would stand there still.
+    for (const [index, { value, errors }] of [...lucky, ...again].entries()) {
+      if (index % 2 === 0) expect(value).toMatch(/^p1\S* of ann$/);
+      else expect({ value, paths: errors.map((error) => error.path) }).toEqual({ value: null, paths: [path] });
+    }
+  });
 });
 
 test('null entities are kept', async () => {

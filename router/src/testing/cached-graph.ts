@@ -162,7 +162,7 @@ export async function startCachedGraph(): Promise<CachedGraph> {
       __resolveReference: ({ id }: { id: string }) =>
         id === 'p-missing' ? null : { id, count: () => counts.get(id) ?? 0 },
       unlucky: ({ id }: { id: string }) => {
-        if (id === 'p1') throw new Error('no luck');
+        if (id === 'p1' || id === 'p1-best') throw new Error('no luck');
         return `luck of ${id}`;
       },
       mine: ({ id }: { id: string }, _: unknown, { identity }: Context) => `${id} of ${identity.userId}`,
