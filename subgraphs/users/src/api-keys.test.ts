@@ -142,7 +142,7 @@ describe('keys', () => {
   it('of somebody else answer like missing ones', async () => {
     const { apiKey, secret } = await create({});
     const stranger = { userId: await server.userOf(newId('usr')), scopes: SCOPES };
-    for (const id of [apiKey.id, newId('key'), 'key_nonsense']) {
+    for (const id of [apiKey.id, newId('key'), 'key_nonsense', 'key_\u0000']) {
       const { data } = await server.ask(stranger, REVOKE, { id });
       expect(data?.['revokeApiKey']).toEqual({
         apiKey: null,

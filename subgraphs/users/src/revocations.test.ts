@@ -159,8 +159,10 @@ describe('a block', () => {
   });
 
   it('of nobody is an error', async () => {
-    const { data } = await server.ask(staff, BLOCK, { id: newId('usr'), on: true });
-    expect(data?.['blockUser']).toEqual({ blockedAt: null, errors: [{ code: 'USER_NOT_FOUND' }] });
+    for (const id of [newId('usr'), 'usr_\u0000']) {
+      const { data } = await server.ask(staff, BLOCK, { id, on: true });
+      expect(data?.['blockUser']).toEqual({ blockedAt: null, errors: [{ code: 'USER_NOT_FOUND' }] });
+    }
   });
 });
 

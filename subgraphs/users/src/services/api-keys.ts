@@ -1,4 +1,4 @@
-import type { Db } from '@timbre/db/client';
+import type { Db, Tx } from '@timbre/db/client';
 import { readEntitlements } from '@timbre/db/billing/read-entitlements';
 import { timingSafeEqual } from 'node:crypto';
 import type { ApiKeyParts, ApiKeyPrincipal, ApiKeys } from '@timbre/platform/api-key';
@@ -6,7 +6,7 @@ import { decodeCursor, pageSize, toConnection } from '@timbre/platform/cursor';
 import { AppError } from '@timbre/platform/errors';
 import { isId } from '@timbre/platform/ids';
 import { addRevocation } from '../repos/revocations.ts';
-import { findKeyAndOwner, listKeys, noteUse, revokeKey } from '../repos/api-keys.ts';
+import { findKeyAndOwner, listKeys, noteUse, revokeKey, type RevokedKey } from '../repos/api-keys.ts';
 import type { ApiKeyPage, ApiKeyRow } from '../rows.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -46,18 +46,20 @@ export interface RevokeKeyResult {
  * else's key answers like a missing one.
  */
 export async function revokeApiKey(db: Db, userId: string, id: string): Promise<RevokeKeyResult> {
-  const revoked = await db.transaction(async (tx) => {
-    const found = await revokeKey(tx, userId, id);
-    const expiresAt = new Date(Date.now() + REVOCATION_MEMORY_MS);
-    // Told again of one that was revoked before.
-    for (const value of found === null ? [] : new Set([id, ...found.ended])) {
-      await addRevocation(tx, { kind: 'key', issuer: '', value, expiresAt });
-    }
-    return found;
-  });
+  const revoked = isId('key', id) ? await db.transaction((tx) => revokeAndTell(tx, userId, id)) : null;
   if (revoked !== null) return { apiKey: revoked.key, revokedKeys: revoked.ended.length, errors: [] };
   const errors = [{ message: 'There is no such key.', code: 'API_KEY_NOT_FOUND', path: ['id'] }];
   return { apiKey: null, revokedKeys: 0, errors };
+}
+
+async function revokeAndTell(tx: Tx, userId: string, id: string): Promise<RevokedKey | null> {
+  const found = await revokeKey(tx, userId, id);
+  const expiresAt = new Date(Date.now() + REVOCATION_MEMORY_MS);
+  // Told again of one that was revoked before.
+  for (const value of found === null ? [] : new Set([id, ...found.ended])) {
+    await addRevocation(tx, { kind: 'key', issuer: '', value, expiresAt });
+  }
+  return found;
 }
 
 /**
