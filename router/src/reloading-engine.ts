@@ -46,10 +46,15 @@ interface Running extends Generation, Destination {
   retired: boolean;
 }
 
-/** Where a prepared operation comes from. */
-interface Origin {
-  generation: Running;
-  request: DocumentRequest;
+/** Where a prepared operation comes from. It goes with it: a map of them would have to forget one with each request. */
+class Origin {
+  readonly generation: Running;
+  readonly request: DocumentRequest;
+
+  constructor(generation: Running, request: DocumentRequest) {
+    this.generation = generation;
+    this.request = request;
+  }
 }
 
 const WARM_OPERATIONS = 100;
@@ -60,7 +65,6 @@ const LINGER_MS = 1_000;
 export async function createReloadingEngine(sdl: string, options: ReloadingEngineOptions): Promise<ReloadingEngine> {
   const { build, hot, log, metrics } = options;
   const generations = new Set<Running>();
-  const preparedOn = new WeakMap<PreparedOperation, Origin>();
   const subscriptions = createOpenSubscriptions({ log, metrics });
   let current = await begin(sdl);
   let reloading = Promise.resolve();
@@ -135,9 +139,8 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
     return changed;
   }
 
-  function originOf(prepared: PreparedOperation): Origin {
-    const origin = preparedOn.get(prepared);
-    if (origin === undefined) throw new Error('The operation was prepared by another engine.');
+  function originOf({ origin }: PreparedOperation): Origin {
+    if (!(origin instanceof Origin)) throw new Error('The operation was prepared by another engine.');
     return origin;
   }
 
@@ -149,7 +152,7 @@ export async function createReloadingEngine(sdl: string, options: ReloadingEngin
       const leave = generation.hold();
       try {
         const prepared = await generation.engine.prepare(request, session);
-        preparedOn.set(prepared, { generation, request });
+        prepared.origin = new Origin(generation, request);
         // The same for everybody who may see the same: its identity saves a look at the texts.
         hot.count(prepared.executable, () => ({
           query: request.query,

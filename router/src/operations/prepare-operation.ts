@@ -74,6 +74,8 @@ export interface PreparedOperation {
   isStillAllowed: (() => boolean | Promise<boolean>) | null;
   /** What is done for it belongs to this span: given to it by who traces it. */
   span?: Span | undefined;
+  /** Given to it by what chooses among supergraphs, which knows by it where it is to be executed. */
+  origin?: object | undefined;
 }
 
 export interface PrepareOptions {
