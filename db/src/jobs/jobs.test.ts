@@ -119,6 +119,21 @@ describe('jobs', () => {
     await database.pool.query(`update jobs.queue set retry_limit = 5 where name = 'voices.fit'`);
   });
 
+  test('what is due only later, of which nobody is notified, is done by as many at once as may', async () => {
+    const jobs = await started();
+    const running = collector<string>();
+    const done = Promise.withResolvers<void>();
+    await jobs.work('voices.fit', { concurrency: 3 }, async ({ data }) => {
+      running.add(data.voiceId);
+      await done.promise;
+    });
+    for (const voiceId of ['a', 'b', 'c']) await fit(jobs, voiceId, { startAfterSeconds: 1 });
+    const begun = performance.now();
+    expect((await running.until(3)).toSorted()).toEqual(['a', 'b', 'c']);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    done.resolve();
+  });
+
   test('stopping aborts what does not end in time and gives it back', async () => {
     const first = createJobs({ url: database.url, log: silentLog });
     await first.start();
