@@ -121,15 +121,15 @@ describe('jobs', () => {
 
   test('what is due only later, of which nobody is notified, is done by as many at once as may', async () => {
     const jobs = await started();
-    const running = collector<string>();
+    const begunJobs = collector<string>();
     const done = Promise.withResolvers<void>();
     await jobs.work('voices.fit', { concurrency: 3 }, async ({ data }) => {
-      running.add(data.voiceId);
+      begunJobs.add(data.voiceId);
       await done.promise;
     });
     for (const voiceId of ['a', 'b', 'c']) await fit(jobs, voiceId, { startAfterSeconds: 1 });
     const begun = performance.now();
-    expect((await running.until(3)).toSorted()).toEqual(['a', 'b', 'c']);
+    expect((await begunJobs.until(3)).toSorted()).toEqual(['a', 'b', 'c']);
     expect(performance.now() - begun).toBeLessThan(10_000);
     done.resolve();
   });
