@@ -106,9 +106,12 @@ describe('a user', () => {
     let reads = 0;
     const count = () => void reads++;
     database.pool.on('acquire', count);
-    await entities(userId, 'User', [userId], `plan { tier } quota { ${QUOTA} }`);
+    for (let time = 0; time < 10; time++) {
+      await entities(userId, 'User', [userId], `plan { tier } quota { ${QUOTA} }`);
+    }
     database.pool.off('acquire', count);
-    expect(reads).toBe(1);
+    // The reaper may take a connection meanwhile; ten more it never takes.
+    expect(reads).toBeLessThan(15);
   });
 
   test('sees their own plan and quota', async () => {
