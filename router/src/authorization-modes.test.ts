@@ -134,16 +134,16 @@ describe('a dry run', () => {
   });
 });
 
-describe('the place of the errors', () => {
-  const partsOf = async (router: TestRouter, query: string) => {
-    const response = await fetch(router.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
-      body: JSON.stringify({ query }),
-    });
-    return response.text();
-  };
+const partsOf = async (router: TestRouter, query: string) => {
+  const response = await fetch(router.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
+    body: JSON.stringify({ query }),
+  });
+  return response.text();
+};
 
+describe('the place of the errors', () => {
   test.each<[ErrorPlacement, object]>([
     ['errors', { errors: [unauthorized('account', 'risk')] }],
     ['extensions', { extensions: { authorizationErrors: [unauthorized('account', 'risk')] } }],
@@ -174,6 +174,26 @@ describe('the place of the errors', () => {
     const later = parts.slice(parts.indexOf('"incremental"'));
     expect(parts).not.toContain('77');
     expect(later).toContain('"authorizationErrors":[{"message":"Unauthorized field or type","path":["account","risk"]');
+  });
+});
+
+describe('what is delivered later', () => {
+  // The interface's field is guarded for the sake of another type that has it.
+  test('puts null in the place of nothing that another part shows', async () => {
+    const router = await routerWith({});
+    const shown = '... on Person { motto friend { ... on Person { motto } } }';
+    const parts = await partsOf(router, `{ person { ${shown} ... @defer { __typename motto friend { motto } } } }`);
+    expect(parts).toContain('{"person":{"motto":"Onward","friend":{"motto":"Upward"}}}');
+    const later = parts.slice(parts.indexOf('"incremental"'));
+    expect(later).toContain('"data":{"__typename":"Person","friend":{}}');
+    expect(parts).not.toContain('UNAUTHORIZED');
+  });
+
+  test('says what no part may show', async () => {
+    const router = await routerWith({});
+    const parts = await partsOf(router, '{ person { __typename ... @defer { friend { __typename motto } } } }');
+    expect(parts).toContain('"friend":{"__typename":"Person","motto":null}');
+    expect(parts).toContain('UNAUTHORIZED_FIELD_OR_TYPE');
   });
 });
 

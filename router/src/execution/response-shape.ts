@@ -120,7 +120,8 @@ interface Collected {
 
 interface Collection {
   fields: Map<string, Collected>;
-  deferred: Map<string, { label: string | undefined; sets: Selections[] }>;
+  /** Null: what is delivered later counts like the rest. */
+  deferred: Map<string, { label: string | undefined; sets: Selections[] }> | null;
   /** What fragments have brought already: where they are spread again they bring nothing new. */
   seen: Record<'allowed' | 'denied', Set<SelectionSetNode>>;
 }
@@ -163,8 +164,8 @@ export function compileShape(
         const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
         if (fragment === undefined || !applies(schema, fragment.typeCondition?.name.value, type)) continue;
         const inner = { set: fragment.selectionSet, denied };
-        const later = options.deferLabelOf(selection);
-        if (later === null) {
+        const later = into.deferred === null ? null : options.deferLabelOf(selection);
+        if (into.deferred === null || later === null) {
           const seen = into.seen[denied ? 'denied' : 'allowed'];
           if (seen.has(inner.set)) continue;
           seen.add(inner.set);
@@ -182,26 +183,31 @@ export function compileShape(
   const compileFields = (
     type: GraphQLObjectType | GraphQLInterfaceType,
     selections: readonly Selections[],
+    all: readonly Selections[] | null,
   ): FieldsShape => {
-    const seen = { allowed: new Set<SelectionSetNode>(), denied: new Set<SelectionSetNode>() };
-    const collection = collect(type, selections, { fields: new Map(), deferred: new Map(), seen });
-    const fields = [...collection.fields].flatMap(([name, collected]) => compileField(type, name, collected) ?? []);
+    const deferred: NonNullable<Collection['deferred']> = new Map();
+    const collected = collect(type, selections, { fields: new Map(), deferred, seen: nothingSeen() });
+    const whole = all && collect(type, all, { fields: new Map(), deferred: null, seen: nothingSeen() }).fields;
+    const fields = [...collected.fields].flatMap(([name, field]) => {
+      const inWhole = whole?.get(name);
+      // Another part shows it: this one must not put null in its place.
+      if (field.denied && inWhole?.denied === false) return [];
+      return compileField(type, { name, ...field, all: inWhole?.inner ?? null }) ?? [];
+    });
     return {
       fields,
       costly: fields.filter(({ cost }) => cost !== null),
       weight: options.costs?.ofType(type) ?? 0,
-      deferred: [...collection.deferred].map(([planLabel, { label, sets }]) => {
-        return { planLabel, label, object: compileObject(type, sets) };
+      deferred: [...deferred].map(([planLabel, { label, sets }]) => {
+        return { planLabel, label, object: compileObject(type, sets, all ?? selections) };
       }),
     };
   };
 
   const compileField = (
     type: GraphQLObjectType | GraphQLInterfaceType,
-    name: string,
-    collected: Collected,
+    { name, node, denied, reported, inner, all }: Collected & { name: string; all: readonly Selections[] | null },
   ): FieldShape | null => {
-    const { node, denied, reported, inner } = collected;
     const fieldName = node.name.value;
     const common = { name, denied, reported, coordinate: `${type.name}.${fieldName}` };
     if (fieldName === '__typename') {
@@ -224,24 +230,33 @@ export function compileShape(
     return {
       ...common,
       source: options.sourceOf(node),
-      value: compileValue(field.type, inner),
+      value: compileValue(field.type, inner, all),
       nonNull: isNonNullType(field.type),
       constant: null,
       cost: denied ? null : (options.costs?.ofField(type, field, node) ?? null),
     };
   };
 
-  const compileValue = (type: GraphQLOutputType, inner: readonly Selections[]): ValueShape => {
-    if (isNonNullType(type)) return compileValue(type.ofType, inner);
+  const compileValue = (
+    type: GraphQLOutputType,
+    inner: readonly Selections[],
+    all: readonly Selections[] | null,
+  ): ValueShape => {
+    if (isNonNullType(type)) return compileValue(type.ofType, inner, all);
     if (isListType(type)) {
-      return { kind: 'list', item: compileValue(type.ofType, inner), itemNonNull: isNonNullType(type.ofType) };
+      return { kind: 'list', item: compileValue(type.ofType, inner, all), itemNonNull: isNonNullType(type.ofType) };
     }
     if (isLeafType(type)) return { kind: 'leaf', type: type.name, serialize: leafSerializer(type) };
     const named = getNamedType(type);
-    return isCompositeType(named) ? { kind: 'object', object: compileObject(named, inner) } : { kind: 'any' };
+    return isCompositeType(named) ? { kind: 'object', object: compileObject(named, inner, all) } : { kind: 'any' };
   };
 
-  const compileObject = (type: GraphQLCompositeType, selections: readonly Selections[]): ObjectShape => {
+  /** `all`, of what is delivered later: the selections of all parts on the same objects. */
+  const compileObject = (
+    type: GraphQLCompositeType,
+    selections: readonly Selections[],
+    all: readonly Selections[] | null,
+  ): ObjectShape => {
     if (isObjectType(type)) {
       let fields: FieldsShape | null = null;
       const isRoot = ROOTS.some((root) => schema.getRootType(root) === type);
@@ -251,7 +266,7 @@ export function compileShape(
         // A root type may carry another name in a subgraph.
         fieldsOf: (runtimeType) =>
           runtimeType === type.name || runtimeType === undefined || isRoot
-            ? (fields ??= compileFields(type, selections))
+            ? (fields ??= compileFields(type, selections, all))
             : null,
       };
     }
@@ -267,7 +282,7 @@ export function compileShape(
         if (fields === undefined) {
           const runtime = possible.get(name) ?? (isInterfaceType(schema.getType(name)) ? type : undefined);
           if (runtime === undefined || isUnionType(runtime)) return null;
-          fields = compileFields(runtime, selections);
+          fields = compileFields(runtime, selections, all);
           known.set(name, fields);
         }
         return fields;
@@ -277,8 +292,10 @@ export function compileShape(
 
   const type = start?.type ?? schema.getRootType(operation.operation);
   if (!type) throw new Error(`The schema has no type for a ${operation.operation}.`);
-  return compileObject(type, [{ set: start?.set ?? operation.selectionSet, denied: false }]);
+  return compileObject(type, [{ set: start?.set ?? operation.selectionSet, denied: false }], null);
 }
+
+const nothingSeen = (): Collection['seen'] => ({ allowed: new Set(), denied: new Set() });
 
 function collectField(
   node: FieldNode,

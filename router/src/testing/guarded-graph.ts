@@ -25,6 +25,7 @@ const ACCOUNTS = /* GraphQL */ `
     accounts(filter: Filter): [Account!]
     vault: Vault
     things: [Thing!]
+    person: Named
     free: String
   }
   type Account @key(fields: "number") {
@@ -50,6 +51,18 @@ const ACCOUNTS = /* GraphQL */ `
   type Diary implements Thing @key(fields: "id") @requiresScopes(scopes: [["diaries:read"]]) {
     id: ID!
     label: String
+  }
+  interface Named {
+    motto: String
+    friend: Named
+  }
+  type Person implements Named {
+    motto: String
+    friend: Named
+  }
+  type Spy implements Named {
+    motto: String @authenticated
+    friend: Named
   }
   type Ghost @inaccessible @authenticated {
     name: String
@@ -95,6 +108,8 @@ export interface GuardedGraph {
 
 const account = { number: '4711', name: 'Ada', balance: 1234, status: 'OPEN', token: 'tok-55', risk: 77, open: 'yes' };
 
+const ada = { __typename: 'Person', motto: 'Onward', friend: { __typename: 'Person', motto: 'Upward' } };
+
 /** Two subgraphs with everything that can be guarded, and with `@policy`. */
 export async function startGuardedGraph(): Promise<GuardedGraph> {
   const resolved: string[] = [];
@@ -113,9 +128,11 @@ export async function startGuardedGraph(): Promise<GuardedGraph> {
         { __typename: 'Book', id: 'b1', label: 'A book' },
         { __typename: 'Diary', id: 'd1', label: 'Dear diary' },
       ]),
+      person: note('person', ada),
       free: note('free', 'for all'),
     },
     Thing: { __resolveType: ({ __typename }: { __typename: string }) => __typename },
+    Named: { __resolveType: ({ __typename }: { __typename: string }) => __typename },
     Subscription: {
       changes: {
         async *subscribe() {
