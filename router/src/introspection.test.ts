@@ -67,7 +67,9 @@ describe('what introspection tells', () => {
     }`;
     const answer = await router.query(query, { variables: { deep: true, filter: null } });
     expect(answer.data).toMatchObject({
-      __type: { fields: [{ name: 'account' }, { name: 'accounts' }, { name: 'free' }, { name: 'ledger' }] },
+      __type: {
+        fields: [{ name: 'account' }, { name: 'accounts' }, { name: 'person' }, { name: 'free' }, { name: 'ledger' }],
+      },
       accounts: [{ name: 'Ada' }, { name: 'Ada' }],
       vault: null,
     });

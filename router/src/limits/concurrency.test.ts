@@ -243,7 +243,7 @@ describe('websockets', () => {
   test('are closed with 4429 where one asks for more and more that there is no room for', async () => {
     const router = await start('graph', { operationsPerSocket: 1 });
     const socket = await ready(router);
-    socket.say(subscribe('0', QUIET), ...Array.from({ length: 101 }, (_, i) => subscribe(`x${i}`, QUIET)));
+    socket.say(subscribe('0', QUIET), ...Array.from({ length: 300 }, (_, i) => subscribe(`x${i}`, QUIET)));
     expect(await socket.closed).toEqual({ code: 4429, reason: 'Too many operations' });
     await until(() => graph.openStreams() === 0);
   });
