@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { speechText } from '@timbre/cli/bench/speech-text';
 import { cloneVoice } from '@timbre/cli/client/clone-voice';
 import { followGeneration, orderSpeech } from '@timbre/cli/client/speak';
@@ -16,6 +17,9 @@ const LIST = 'edges { node { id name status usable } }';
 /** What differs from one answer to the next without a change. */
 const FLEETING = /"previewUrl":"[^"]*"/g;
 
+/** Five questions at once, again and again: of more than a hundred in a second, one person's would be refused. */
+const PACE_MS = 250;
+
 /** Each by its id, under a name of its own. */
 const each = (ids: readonly string[], field: string, selection: string) =>
   ids.map((id, index) => `${field}${index}: ${field}(id: "${id}") { ${selection} }`).join(' ');
@@ -30,6 +34,7 @@ test('after each mutation its author sees what who has nothing kept sees', async
   const keys: string[] = [];
 
   async function everything(reader: string): Promise<string[]> {
+    await sleep(PACE_MS);
     const queries = [
       `{ me { id displayName plan { id } quota { used held available } } }`,
       '{ me { apiKeys(first: 20) { edges { node { id name revokedAt } } } } }',
