@@ -15,6 +15,8 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const ERRORS = Buffer.from('"errors":[{');
 const NOTHING = Buffer.alloc(0);
 const KEPT_TEXT = 300;
+/** As long as browsers and other pools do, or less: before the server closes it, perhaps just as it is used again. */
+const IDLE_MS = 30_000;
 /** Node reads into it and hands it over before it reads again, whichever socket it is: one serves all. */
 const shared = Buffer.allocUnsafe(256 * 1024);
 
@@ -46,7 +48,7 @@ export class HttpPool {
   /** @param rest the headers but the host's, and the body; ASCII */
   post(rest: string, done: Done): void {
     const waiting = { request: this.#start + rest, done };
-    const connection = this.#idle.pop() ?? (this.#all.size < this.#most ? this.#open() : null);
+    const connection = this.#takeIdle() ?? (this.#all.size < this.#most ? this.#open() : null);
     if (connection === null) this.#waiting.push(waiting);
     else connection.send(waiting);
   }
@@ -58,12 +60,25 @@ export class HttpPool {
     for (const connection of this.#all) connection.close();
   }
 
+  #takeIdle(): Connection | null {
+    const last = this.#idle.pop();
+    if (last === undefined) return null;
+    if (performance.now() - last.idleSince < IDLE_MS) return last;
+    // The others have been idle for longer.
+    for (const each of [last, ...this.#idle.splice(0)]) each.close();
+    return null;
+  }
+
   #open(): Connection {
     const connection = new Connection(this.#host, this.#port, {
       free: () => {
         const next = this.#waiting.shift();
-        if (next) connection.send(next);
-        else this.#idle.push(connection);
+        if (next) {
+          connection.send(next);
+          return;
+        }
+        connection.idleSince = performance.now();
+        this.#idle.push(connection);
       },
       gone: () => {
         this.#all.delete(connection);
@@ -84,6 +99,8 @@ interface Owner {
 }
 
 class Connection {
+  /** By `performance.now()`. */
+  idleSince = 0;
   readonly #socket: Socket;
   readonly #owner: Owner;
   #done: Done | null = null;
