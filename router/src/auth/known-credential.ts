@@ -1,4 +1,5 @@
 import { AppError } from '@timbre/platform/errors';
+import { spreadLife } from '../spread-life.ts';
 import type { Principal } from './principal.ts';
 import { makeRevocable } from './revocation.ts';
 import type { Revocable } from './revocation.ts';
@@ -9,7 +10,7 @@ export interface Recognized {
   names: readonly string[];
   /** When it ends, in unix milliseconds, the leeway included; null where it does not. */
   endsAt: number | null;
-  /** How long an answer holds, in milliseconds. */
+  /** How long an answer holds at most, in milliseconds. */
   freshMs: number;
   /** @throws AppError UNAUTHENTICATED or FORBIDDEN for good, SERVICE_UNAVAILABLE for now */
   resolve(requestId: string): Principal | Promise<Principal>;
@@ -125,7 +126,7 @@ export class KnownCredential implements Revocable {
     this.#resolvedAt = now;
     this.#isInDoubt = false;
     const end = endsAt ?? (principal.expiresAt === null ? Infinity : principal.expiresAt * 1000);
-    this.freshUntil = Math.min(now + freshMs, end);
+    this.freshUntil = Math.min(now + spreadLife(freshMs), end);
     if (isSame) return principal;
     makeRevocable(principal, this);
     // Who holds on to what it stood for must not go on with more than it stands for now.

@@ -1,3 +1,4 @@
+import { spreadLife } from '../spread-life.ts';
 import type { SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import { readAge, readCacheControl } from './cache-control.ts';
 import type { Kept } from './cache-view.ts';
@@ -31,7 +32,8 @@ export function keepingOf({ data, errors, caching }: SubgraphResponse, { ttlSeco
   if (seconds === null) return null;
   const now = Date.now();
   const madeAt = now - readAge(caching?.age) * 1_000;
-  const freshUntil = Math.min(madeAt + seconds * 1_000, now + MAX_KEPT_MS);
+  const left = Math.min(madeAt + seconds * 1_000 - now, MAX_KEPT_MS);
+  const freshUntil = now + (left > 0 ? Math.floor(spreadLife(left)) : left);
   const staleUntil = Math.min(freshUntil + (said?.staleWhileRevalidate ?? 0) * 1_000, now + MAX_KEPT_MS);
   if (staleUntil <= now) return null;
   return { isPublic: said?.isPublic ?? false, madeAt, freshUntil, staleUntil };

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -333,6 +333,39 @@ test('identical calls of different callers are one where the answer is known to 
   release();
   for (const { data } of await Promise.all(all)) expect(data).toMatchObject({ product: { id: 'p9' } });
   expect(graph.catalog.received.filter(({ variables }) => variables['id'] === 'p9')).toHaveLength(1);
+});
+
+test('what came at the same time is asked for again at different times, and none of it later than it may be', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    graph.catalog.cacheControl = 'public, max-age=1000';
+    const query = 'query ($id: ID!) { product(id: $id) { name } }';
+    const ask = async (id: string) => {
+      const { headers } = await router.query(query, { variables: { id } });
+      return { told: Number(/max-age=(\d+)/.exec(headers.get('cache-control') ?? '')?.[1]), id };
+    };
+    const ids = Array.from({ length: 50 }, (_, i) => `p${i}`);
+    const lives = await Promise.all(ids.map(ask));
+    expect(new Set(lives.map(({ told }) => told)).size).toBeGreaterThan(10);
+    const start = Date.now();
+    const askedAgainAfter = (seconds: number, some: readonly string[]) => {
+      vi.setSystemTime(start + seconds * 1_000);
+      return callsOf(() => Promise.all(some.map(ask)));
+    };
+    expect(await askedAgainAfter(799, ids)).toBe(0);
+    const over = lives.filter(({ told }) => told < 900).map(({ id }) => id);
+    expect(over.length).toBeGreaterThan(0);
+    expect(over.length).toBeLessThan(50);
+    expect(await askedAgainAfter(899.999, ids)).toBe(over.length);
+    expect(
+      await askedAgainAfter(
+        1_000,
+        ids.filter((id) => !over.includes(id)),
+      ),
+    ).toBe(50 - over.length);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('what is stale is sent while it is asked for once more', async () => {
