@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { watchPool, watchQueues } from './database-metrics.ts';
 import { createJobs } from './jobs.ts';
 import { silentLog } from './log.ts';
@@ -36,11 +36,11 @@ test('what waits in a queue is counted, and what its worker does', async () => {
   }
   const sample = async (state: string) =>
     new RegExp(`timbre_jobs\\{queue="voices.fit",state="${state}"\\} (\\d+)`).exec(await registry.metrics())?.[1];
-  await vi.waitFor(async () => expect(await sample('ready')).toBe('3'), 10_000);
+  await expect.poll(() => sample('ready')).toBe('3');
   const done = Promise.withResolvers<void>();
   await jobs.work('voices.fit', {}, () => done.promise);
-  await vi.waitFor(async () => expect([await sample('ready'), await sample('active')]).toEqual(['2', '1']), 10_000);
+  await expect.poll(async () => [await sample('ready'), await sample('active')]).toEqual(['2', '1']);
   done.resolve();
-  await vi.waitFor(async () => expect([await sample('ready'), await sample('active')]).toEqual(['0', '0']), 10_000);
+  await expect.poll(async () => [await sample('ready'), await sample('active')]).toEqual(['0', '0']);
   await jobs.stop({ graceMs: 1_000 });
 });

@@ -2,7 +2,7 @@ import { withinSpan } from '@timbre/platform/telemetry/current-span';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
 import { startTestTracing, type TestTracing } from '@timbre/platform/testing/test-tracing';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJobs } from './jobs.ts';
 import { silentLog } from './log.ts';
 import { createTestDatabase, type TestDatabase } from './testing/test-database.ts';
@@ -91,11 +91,12 @@ test('a job goes on with the trace of what it was enqueued for, and one of nobod
   });
   await within('mutation', () => enqueue('v1'));
   await enqueue('v2');
-  await vi.waitFor(() => expect(seen).toEqual([{ voiceId: 'v1' }, { voiceId: 'v2' }]), 10_000);
+  await expect.poll(() => seen).toEqual([{ voiceId: 'v1' }, { voiceId: 'v2' }]);
   await jobs.stop({ graceMs: 1_000 });
-  await vi.waitFor(() => expect(tests.collector.spans.filter(({ name }) => name === 'job voices.fit')).toHaveLength(2));
+  const spansOfJobs = () => tests.collector.spans.filter(({ name }) => name === 'job voices.fit');
+  await expect.poll(spansOfJobs).toHaveLength(2);
 
-  const [first, second] = tests.collector.spans.filter(({ name }) => name === 'job voices.fit');
+  const [first, second] = spansOfJobs();
   const [request] = tests.collector.spans.filter(({ name }) => name === 'mutation');
   expect(first).toMatchObject({ traceId: request?.traceId, parentSpanId: request?.spanId });
   expect(second?.parentSpanId).toBe(undefined);

@@ -1,5 +1,5 @@
 import { createClient } from 'graphql-ws';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { HttpServer } from '../http-server.ts';
 import { createIdentityVerifier, IDENTITY_HEADER } from '../identity.ts';
@@ -85,22 +85,18 @@ test('a request is a span of its caller’s trace, and what its resolvers ask fo
 test('what is refused before it is read is told of, too', async () => {
   const trace = TRACE.replace(/^4b/, '4c');
   await post({}, { traceparent: `00-${trace}-${SPAN}-01`, [IDENTITY_HEADER]: 'forged' });
-  await vi.waitFor(() =>
-    expect(tracing.collector.spans.find(({ traceId }) => traceId === trace)?.attributes).toEqual({
-      'http.response.status_code': 401,
-    }),
-  );
+  await expect
+    .poll(() => tracing.collector.spans.find(({ traceId }) => traceId === trace)?.attributes)
+    .toEqual({ 'http.response.status_code': 401 });
 });
 
 test('a trace that is not sampled leaves nothing', async () => {
   const trace = TRACE.replace(/^4b/, '4d');
   await post({ query: '{ name }' }, { traceparent: `00-${trace}-${SPAN}-00` });
   await post({ query: 'query Last { name }', operationName: 'Last' }, { traceparent });
-  await vi.waitFor(() =>
-    expect(tracing.collector.spans.some(({ attributes }) => attributes['graphql.operation.name'] === 'Last')).toBe(
-      true,
-    ),
-  );
+  await expect
+    .poll(() => tracing.collector.spans.map(({ attributes }) => attributes['graphql.operation.name']))
+    .toContain('Last');
   expect(tracing.collector.spans.filter(({ traceId }) => traceId === trace)).toEqual([]);
 });
 
@@ -112,7 +108,7 @@ test('a subscription is a span, each event is one of its own that is linked to i
   await client.dispose();
 
   await tracing.collector.until('subscription', 'query of event two');
-  await vi.waitFor(() => expect(byName('subscription event')).toHaveLength(2));
+  await expect.poll(() => byName('subscription event')).toHaveLength(2);
   const [subscription] = byName('subscription');
   expect(subscription).toMatchObject({ traceId: TRACE, parentSpanId: SPAN });
   for (const [index, span] of byName('subscription event').entries()) {

@@ -84,7 +84,7 @@ test('spans are exported as a tree, with the resource and the headers of the env
   expect(b?.attributes).toEqual({ 'http.response.status_code': 500 });
   expect(fetch.headers).toEqual({ traceparent: `00-${CLIENT.trace}-${b?.spanId}-01`, tracestate: 'vendor=1' });
   expect(collector.requests[0]?.headers['x-key']).toBe('of-the-collector');
-  await vi.waitFor(async () => expect(await count('exported')).toBe(2));
+  await expect.poll(() => count('exported')).toBe(2);
 });
 
 test.each([
@@ -183,11 +183,11 @@ test('a collector that does not answer holds nothing up: the queue has an end, a
     for (let i = 0; i < spans; i += 1) tracing.serve('query', 'server', {}).end();
   };
   make(100);
-  await vi.waitFor(() => expect(collector.requests).toHaveLength(1));
+  await expect.poll(() => collector.requests).toHaveLength(1);
   make(10_000);
   expect(await count('dropped')).toBe(9_900);
   goOn();
-  await vi.waitFor(async () => expect(await count('exported')).toBe(200));
+  await expect.poll(() => count('exported')).toBe(200);
 });
 
 test('a collector that is away costs its spans, is told of once, and delays no stop for long', async () => {
@@ -200,9 +200,9 @@ test('a collector that is away costs its spans, is told of once, and delays no s
   vi.stubEnv('OTEL_EXPORTER_OTLP_TIMEOUT', '200');
   const { tracing, count } = await open({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }, lines);
   tracing.serve('query', 'server', {}).end();
-  await vi.waitFor(async () => expect(await count('lost')).toBe(1), 5_000);
+  await expect.poll(() => count('lost')).toBe(1);
   tracing.serve('query', 'server', {}).end();
-  await vi.waitFor(async () => expect(await count('lost')).toBe(2), 5_000);
+  await expect.poll(() => count('lost')).toBe(2);
   expect(lines.filter((line) => line.includes('spans cannot be exported'))).toHaveLength(1);
   vi.unstubAllEnvs();
   const goOn = collector.hang();

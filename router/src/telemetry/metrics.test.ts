@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { collect, startTestRouter } from '../testing/test-router.ts';
@@ -117,10 +117,10 @@ test('what runs is counted while it runs', async () => {
   const client = router.wsClient();
   const events = client.iterate({ query: 'subscription { changes { sequence } }' });
   const first = events.next();
-  await vi.waitFor(async () => expect(await count('timbre_router_active_operations', {})).toBe(1));
-  await vi.waitFor(() => expect(graph.openStreams()).toBe(1));
+  await expect.poll(() => count('timbre_router_active_operations', {})).toBe(1);
+  await expect.poll(() => graph.openStreams()).toBe(1);
   graph.tick();
   await first;
   await events.return?.();
-  await vi.waitFor(async () => expect(await count('timbre_router_active_operations', {})).toBe(0));
+  await expect.poll(() => count('timbre_router_active_operations', {})).toBe(0);
 });

@@ -3,12 +3,13 @@ import type { Server } from 'node:http';
 import type { CollectedSpan } from '@timbre/platform/testing/collector';
 import { startTestTracing } from '@timbre/platform/testing/test-tracing';
 import type { TestTracing } from '@timbre/platform/testing/test-tracing';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listen } from '../testing/listen.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { collect, startTestRouter } from '../testing/test-router.ts';
 import type { TestRouter } from '../testing/test-router.ts';
+import { until } from '../testing/until.ts';
 
 const SPAN = '00f067aa0ba902b7';
 let traces = 0;
@@ -38,11 +39,9 @@ afterAll(async () => {
 type Tree = [string, ...Tree[]];
 
 async function treeOf(traceId: string, parent: string, size: number): Promise<Tree[]> {
-  const all = await vi.waitFor(() => {
-    const spans = tracing.collector.spans.filter((span) => span.traceId === traceId);
-    expect(spans.length).toBeGreaterThanOrEqual(size);
-    return spans;
-  });
+  const ofTrace = () => tracing.collector.spans.filter((span) => span.traceId === traceId);
+  await until(() => ofTrace().length >= size);
+  const all = ofTrace();
   expect(all).toHaveLength(size);
   const below = (id: string): Tree[] =>
     all
@@ -93,7 +92,7 @@ test('neither tokens nor variables nor literals nor answers are told', async () 
   const query = 'query Secrets($id: ID!) { person(id: $id) { name } other: person(id: "literal-secret") { name } }';
   const headers = { traceparent, authorization: 'Bearer token-secret' };
   await router.query(query, { variables: { id: 'variable-secret' }, headers });
-  await vi.waitFor(() => expect(one(traceId, 'query')).toBeDefined());
+  await until(() => one(traceId, 'query') !== undefined);
   for (const secret of ['literal-secret', 'variable-secret', 'token-secret', 'Person ']) {
     expect(tracing.collector.text()).not.toContain(secret);
   }
@@ -111,9 +110,9 @@ test('what fails is told by its code: a refusal, an error of a subgraph, a subgr
   for (const name of ['GraphQL Operation', 'prepare']) {
     expect(one(refused.traceId, name)?.failure).toBe('GRAPHQL_VALIDATION_FAILED');
   }
-  await vi.waitFor(() => expect(one(failed.traceId, 'query')?.failure).toBe('CONFLICT'));
+  await expect.poll(() => one(failed.traceId, 'query')?.failure).toBe('CONFLICT');
   expect(one(failed.traceId, 'fetch people')?.failure).toBe('CONFLICT');
-  await vi.waitFor(() => expect(one(away.traceId, 'query')?.failure).toBe('SUBGRAPH_UNAVAILABLE'));
+  await expect.poll(() => one(away.traceId, 'query')?.failure).toBe('SUBGRAPH_UNAVAILABLE');
   expect(one(away.traceId, 'fetch voices')?.failure).toMatch(/^SUBGRAPH_UNAVAILABLE: The subgraph "voices"/);
 });
 
@@ -124,9 +123,7 @@ test('calls that share an answer have a span each', async () => {
       router.query('{ voice(id: "same") { label } }', { headers: { traceparent } }),
     ),
   );
-  await vi.waitFor(() => {
-    for (const { traceId } of [first, second]) expect(one(traceId, 'fetch voices')).toBeDefined();
-  });
+  for (const { traceId } of [first, second]) await expect.poll(() => one(traceId, 'fetch voices')).toBeDefined();
 });
 
 test('an operation that is delivered in parts lasts until the last', async () => {
@@ -141,7 +138,7 @@ test('an operation that is delivered in parts lasts until the last', async () =>
     body: JSON.stringify({ query: '{ person(id: "p1") { name ... @defer { voices(first: 1) { label } } } }' }),
   });
   expect(await response.text()).toContain('Voice 0 of p1');
-  await vi.waitFor(() => expect(one(traceId, 'query')).toBeDefined());
+  await until(() => one(traceId, 'query') !== undefined);
   expect(await treeOf(traceId, SPAN, 7)).toMatchObject([['router: query', {}, { 0: 'router: fetch voices' }, {}]]);
 });
 
@@ -156,14 +153,10 @@ test('over a websocket the extensions name the trace; each event is a trace, beg
   expect(await treeOf(traceId, SPAN, 4)).toEqual([
     ['router: subscription', ['router: prepare', ['router: plan']], ['voices: subscription']],
   ]);
-  const atSubgraph = await vi.waitFor(() => {
-    const spans = tracing.collector.spans.filter(
-      ({ service, name }) => `${service}: ${name}` === 'voices: subscription event',
-    );
-    expect(spans).toHaveLength(2);
-    return spans;
-  });
-  for (const event of atSubgraph) {
+  const atSubgraph = () =>
+    tracing.collector.spans.filter(({ service, name }) => `${service}: ${name}` === 'voices: subscription event');
+  await expect.poll(atSubgraph).toHaveLength(2);
+  for (const event of atSubgraph()) {
     expect(event.links).toMatchObject([{ traceId }]);
     expect(await treeOf(event.traceId, event.spanId, 4)).toEqual([
       ['router: subscription event', ['router: fetch people', ['people: GraphQL Operation']]],
@@ -196,18 +189,14 @@ test('baggage and what is malformed stay behind; subgraphs are told the routerâ€
   await other.query('{ costly }', { headers: { traceparent: traceparent.replace(/1$/, '0') } });
   await other.close();
   subgraph.close();
-  const fetched = await vi.waitFor(() => {
-    const span = one(traceId, 'fetch people');
-    expect(span).toBeDefined();
-    return span;
-  });
+  await until(() => one(traceId, 'fetch people') !== undefined);
 
   expect(seen[0]?.['traceparent']).toMatch(/^00-(?!0{32})[\da-f]{32}-(?!00f067aa)[\da-f]{16}-01$/);
   expect(seen[0]).not.toHaveProperty('tracestate');
   expect(seen[0]).not.toHaveProperty('baggage');
   expect(seen[0]).toMatchObject({ 'x-kept': 'yes' });
   expect(seen[1]).toMatchObject({
-    traceparent: `00-${traceId}-${fetched?.spanId ?? ''}-01`,
+    traceparent: `00-${traceId}-${one(traceId, 'fetch people')?.spanId ?? ''}-01`,
     tracestate: 'vendor=1',
   });
   expect(seen[2]?.['traceparent']).toMatch(new RegExp(`^00-${traceId}-[\\da-f]{16}-00$`));

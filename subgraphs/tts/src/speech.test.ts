@@ -285,7 +285,7 @@ describe('what is stored', () => {
     expect(await remove(person, [first])).toMatchObject({ deletedIds: [first], errors: [] });
     await fetchBytes(url);
     expect(await remove(person, [copy])).toMatchObject({ deletedIds: [copy], errors: [] });
-    await expect.poll(async () => (await fetch(url)).status, { timeout: 20_000 }).toBe(404);
+    await expect.poll(async () => (await fetch(url)).status).toBe(404);
     const third = await order(person, input);
     await allEvents(person, third);
     expect((await read(person, third))?.cacheHit).toBe(false);

@@ -150,7 +150,7 @@ describe('beginVoiceClone', () => {
     const asked = Array.from({ length: 8 }, () => begin(person, {}));
     const waiting = `select pid, count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database()) group by 1`;
     try {
-      await expect.poll(async () => (await holder.query(waiting)).rowCount, { timeout: 20_000 }).toBe(8);
+      await expect.poll(async () => (await holder.query(waiting)).rowCount).toBe(8);
     } finally {
       await holder.query('commit');
       holder.release();

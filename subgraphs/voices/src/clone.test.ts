@@ -94,7 +94,7 @@ it('a person clones a voice, hears it, and takes it away again', async () => {
   expect(await readSpeakableVoice(voices.db, person.id ?? '', id)).toBeNull();
   const rows = () =>
     voices.pool.query('select from voices.voices where id = $1', [id]).then(({ rowCount }) => rowCount);
-  await expect.poll(rows, { timeout: 10_000 }).toBe(0);
+  await expect.poll(rows).toBe(0);
   expect((await fetch(voice?.previewUrl ?? '')).status).toBe(404);
 }, 180_000);
 
@@ -130,7 +130,7 @@ describe('while the fitting runs', () => {
     }
     expect(statuses.at(-1)).toBe(end);
     const running = `select from jobs.job where name = 'voices.fit' and state = 'active'`;
-    await expect.poll(() => voices.pool.query(running).then(({ rowCount }) => rowCount), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => voices.pool.query(running).then(({ rowCount }) => rowCount)).toBe(0);
     const after = await read(person, id);
     expect(after?.status ?? 'DELETING').toBe(end);
     const left = `tenants/${person.id}/voices/${id}/preview-1.mp3`;
@@ -144,7 +144,7 @@ it('library voices get their previews', async () => {
     const all = await Promise.all(LIBRARY.map(({ id }) => read(nobody, id)));
     return all.flatMap((voice) => voice?.previewUrl ?? []);
   };
-  await expect.poll(async () => (await urls()).length, { timeout: 30_000 }).toBe(LIBRARY.length);
+  await expect.poll(async () => (await urls()).length).toBe(LIBRARY.length);
   for (const url of await urls()) {
     const heard = await decodeRecording(new Uint8Array(await (await fetch(url)).arrayBuffer()));
     expect(heard.durationMs).toBeGreaterThan(2000);

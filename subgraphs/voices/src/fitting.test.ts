@@ -65,7 +65,7 @@ describe('a clone of', () => {
     expect(last?.failure?.message).toMatch(message);
     expect((await finalize(person, voice.id)).errors).toMatchObject([{ code: 'VOICE_FAILED' }]);
     const ids = voice.samples?.map(({ id }) => id) ?? [];
-    await expect.poll(() => storedRecordings(person.id, voice.id, ids), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => storedRecordings(person.id, voice.id, ids)).toBe(0);
   });
 });
 
