@@ -1,6 +1,10 @@
+import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
+import { platform } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import { AppError } from './errors.ts';
 import { readBody } from './http-body.ts';
 import { startHttpServer } from './http-server.ts';
@@ -224,3 +228,21 @@ function saidToTheSilent(port: number): Promise<string> {
   socket.on('close', () => resolve(answer));
   return promise;
 }
+
+test('clients that come all at once are connected while it is busy', async () => {
+  const held = new Int32Array(new SharedArrayBuffer(4));
+  const busy = new Worker(new URL('./busy-server.fixture.ts', import.meta.url), { workerData: held });
+  const [port] = z.tuple([z.number()]).parse(await once(busy, 'message'));
+  // Other systems let fewer wait.
+  const many = platform() === 'linux' ? 1_000 : 100;
+  const sockets = Array.from({ length: many }, () => connect(port, '127.0.0.1'));
+  try {
+    const connected = await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    expect(connected).toHaveLength(many);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    Atomics.store(held, 0, 1);
+    Atomics.notify(held, 0);
+    await busy.terminate();
+  }
+});

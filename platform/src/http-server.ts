@@ -52,6 +52,11 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Between two looks at who takes too long. */
 const CHECK_EVERY_MS = 2_000;
+/**
+ * Connections that wait to be accepted, as far as the system lets them (`net.core.somaxconn`). With Node's 511 a busy moment is
+ * enough: the kernel drops the others, whose clients try again after 1, 3, 7 s and so on.
+ */
+const BACKLOG = 4_096;
 const DRAIN_DEADLINE_MS = 20_000;
 const READY_DEADLINE_MS = 3_000;
 /** Requests that Node.js gave up reading, by its error code. */
@@ -185,7 +190,7 @@ function fail(
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
