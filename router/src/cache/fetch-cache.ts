@@ -47,10 +47,11 @@ interface Lookup {
 /** A call in flight whose answer will be kept. */
 interface Pending {
   asOf: number;
-  version: number;
   done: Promise<unknown>;
 }
 
+/** Then it is asked for: what changes all the time would be waited for for ever. */
+const PENDING_ROUNDS = 2;
 /** Longer keys in the store are hashed, as are those with headers. */
 const MAX_KEY = 200;
 
@@ -119,26 +120,25 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     }
   }
 
-  /** Waits for calls in flight that ask for the same. */
+  /** Waits for calls in flight that ask for the same. What they bring is looked at like all that is kept: it may be old by then. */
   async function findPending(lookup: Lookup): Promise<void> {
     const { prefix, keys, found, since } = lookup;
-    const calls = pending.get(prefix);
-    if (calls === undefined) return;
-    const joined = new Set<Promise<unknown>>();
-    for (const index of missingOf(found)) {
-      const call = calls.get(keys[index] ?? '');
-      // One that began before a change would bring what was before it.
-      if (call !== undefined && call.asOf >= since && call.version === invalidations.version) {
-        joined.add(call.done);
+    for (let round = 0; round < PENDING_ROUNDS; round += 1) {
+      const calls = pending.get(prefix);
+      if (calls === undefined) return;
+      const joined = new Set<Promise<unknown>>();
+      for (const index of missingOf(found)) {
+        const call = calls.get(keys[index] ?? '');
+        if (call !== undefined && call.asOf >= since) joined.add(call.done);
       }
+      if (joined.size === 0) return;
+      await Promise.allSettled(joined);
+      if (find(lookup)) return;
     }
-    if (joined.size === 0) return;
-    await Promise.allSettled(joined);
-    find(lookup);
   }
 
   /** Keeps what of an answer may be kept. */
-  function keep(lookup: Lookup, indexes: readonly number[], response: SubgraphResponse): Keeping | null {
+  function keep(lookup: Lookup, indexes: readonly number[], response: SubgraphResponse, asOf: number): Keeping | null {
     const { known, view, standpoint, given } = lookup;
     const keeping = keepingOf(response, rulesOf(known.subgraph));
     known.keeps = keeping !== null;
@@ -148,7 +148,7 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     const parts = kind === 'root' ? [response.data] : response.data?.['_entities'];
     if (!isList(parts) || parts.length !== indexes.length) return null;
     const prefix = known.isPrivate === lookup.isPrivate ? lookup.prefix : prefixOf(known, view, given);
-    const { asOf, reign } = standpoint;
+    const { reign } = standpoint;
     if (prefix === null || reign !== timeline.reign) return keeping;
     const keys = indexes.length === lookup.keys.length ? lookup.keys : indexes.map((index) => lookup.keys[index] ?? '');
     const origin: Origin = { ...keeping, asOf, reign, checked: -1 };
@@ -161,22 +161,23 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     return keeping;
   }
 
-  async function ask(lookup: Lookup, indexes: readonly number[], isDetached: boolean): Promise<Asked> {
-    const { known, request, view, standpoint, keys } = lookup;
-    const { asOf } = standpoint;
+  async function ask(lookup: Lookup, indexes: readonly number[], { asOf, isDetached }: Asking): Promise<Asked> {
+    const { known, request, view, keys } = lookup;
     const asked =
       known.kind === 'root' || indexes.length === keys.length
         ? { ...request, asOf }
         : { ...partOfBatch(request, indexes), asOf };
     const response = await view.call(asked, isDetached);
-    return { response, keeping: keep(lookup, indexes, response) };
+    return { response, keeping: keep(lookup, indexes, response, asOf) };
   }
 
   function askPending(lookup: Lookup, indexes: readonly number[], isDetached: boolean): Promise<Asked> {
-    const asked = ask(lookup, indexes, isDetached);
     const { known, prefix, keys, standpoint } = lookup;
+    // The operation may have begun a while ago.
+    const asOf = standpoint.reign === timeline.reign ? Math.max(standpoint.asOf, timeline.latest) : standpoint.asOf;
+    const asked = ask(lookup, indexes, { asOf, isDetached });
     if (!known.keeps) return asked;
-    const call = { asOf: standpoint.asOf, version: invalidations.version, done: asked };
+    const call = { asOf, done: asked };
     const calls = pending.get(prefix) ?? new Map<string, Pending>();
     pending.set(prefix, calls);
     for (const index of indexes) calls.set(keys[index] ?? '', call);
@@ -282,6 +283,12 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
       return standpoint.then((known_) => lookUp(known, request, view, known_));
     },
   };
+}
+
+interface Asking {
+  /** Where the sequence of changes is. */
+  asOf: number;
+  isDetached: boolean;
 }
 
 interface Asked {

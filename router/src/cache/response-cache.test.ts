@@ -368,6 +368,57 @@ test('what came at the same time is asked for again at different times, and none
   }
 });
 
+describe('while a call is on its way', () => {
+  const read = (token?: string) => router.query(PRODUCT, { variables: { id: 'p9' }, ...(token ? { token } : {}) });
+  const receivedBy = (subgraph: CachedGraph['catalog'], part: string) =>
+    subgraph.received.filter(({ query }) => query.includes(part)).length;
+  const received = () => receivedBy(graph.catalog, 'product(id');
+
+  beforeEach(async () => {
+    await router.query(PRODUCT, { variables: { id: 'p0' } });
+    graph.catalog.received.length = 0;
+  });
+
+  test('others wait for it though something else changes', async () => {
+    const { held, release } = graph.catalog.hold('product(id');
+    const first = read(ann);
+    await held;
+    await router.query('mutation { rename(id: "p1", name: "other") { id } }', { token: bob });
+    const second = read();
+    await router.query('mutation { rename(id: "p2", name: "other") { id } }', { token: bob });
+    release();
+    expect((await second).data).toEqual((await first).data);
+    expect(received()).toBe(1);
+  });
+
+  test('what it is about changes: those who waited ask once, and see it', async () => {
+    const { held, release } = graph.catalog.hold('product(id');
+    const first = read(ann);
+    await held;
+    await router.query('mutation { rename(id: "p9", name: "new") { id } }', { token: bob });
+    const others = Array.from({ length: 3 }, () => read());
+    // They have come by then: it was sent after them.
+    await router.query('{ echo(text: "after") }');
+    release();
+    expect((await first).data).toMatchObject({ product: { name: 'Product p9' } });
+    for (const { data } of await Promise.all(others)) expect(data).toMatchObject({ product: { name: 'new' } });
+    expect(received()).toBe(2);
+  });
+
+  test('what is asked for after a change in the same operation is as of the change', async () => {
+    const { held, release } = graph.catalog.hold('product(id');
+    const slow = read(ann);
+    await held;
+    await router.query('mutation { setCount(id: "p9", count: 7) { id } }', { token: bob });
+    release();
+    expect((await slow).data).toMatchObject({ product: { count: 7 } });
+    graph.stock.received.length = 0;
+    expect((await read()).data).toMatchObject({ product: { count: 7 } });
+    expect(receivedBy(graph.stock, '_entities')).toBe(0);
+    expect(received()).toBe(2);
+  });
+});
+
 test('what is stale is sent while it is asked for once more', async () => {
   graph.catalog.cacheControl = 'public, max-age=0, stale-while-revalidate=60';
   const ask = () => router.query('{ product(id: "p1") { name } }');

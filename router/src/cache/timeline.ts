@@ -22,6 +22,8 @@ export interface Standpoint {
 export interface Timeline {
   readonly invalidations: Invalidations;
   readonly reign: number;
+  /** What is asked for from now on includes every change up to here, of this reign. */
+  readonly latest: number;
   /** Null where it is not known: then nothing can be taken from the cache, or put into it. */
   standpoint(principal: string): Standpoint | Promise<Standpoint | null>;
   /** To be called before a mutation is sent that may change these parts. */
@@ -74,6 +76,9 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
   return {
     invalidations,
     reign: 0,
+    get latest() {
+      return sequence;
+    },
     standpoint: (principal) => ({ asOf: sequence, since: seen.get(principal) ?? seenByAll, reign: 0 }),
     mutationBegins: () => undefined,
     async mutationEnded(principal, changed) {
@@ -191,6 +196,9 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     invalidations,
     get reign() {
       return reign;
+    },
+    get latest() {
+      return latest;
     },
     async standpoint(principal) {
       if (untold.principals.has(principal)) return null;
