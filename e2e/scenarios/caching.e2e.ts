@@ -22,8 +22,8 @@ import { post } from '../testkit/post.ts';
 import { firstModel, libraryVoice } from '../testkit/library.ts';
 import { newUser, signIn, type TestUser } from '../testkit/users.ts';
 
-/* The router keeps what it is answered: for seconds what is in motion, for minutes what is not. What has changed shows long before. */
-const AT_ONCE = { timeout: 1_500 };
+/* The router keeps what it is answered: for up to ten seconds what is in motion, for minutes what is not. What has changed shows long before. */
+const AT_ONCE = { timeout: 5_000 };
 const TEXT = speechText(1_200, 'what is kept');
 
 /** Two sessions of one person. */

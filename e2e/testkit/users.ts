@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { GraphClient } from '@timbre/cli/client/graph-client';
+import { createDb } from '@timbre/db/client';
+import { users } from '@timbre/db/users/tables';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
+import { eq } from 'drizzle-orm';
 import { inject, onTestFinished } from 'vitest';
 
 export interface TestUser {
@@ -25,4 +28,11 @@ export async function signIn(
   const client = new GraphClient(`${system.url}/graphql`, token);
   onTestFinished(() => client.close());
   return { email, token, client };
+}
+
+/** In the database, as staff do it. */
+export async function makeSupport({ databaseUrl }: { databaseUrl: string }, id: string): Promise<void> {
+  const database = createDb(databaseUrl, { max: 1, name: 'timbre-e2e' });
+  await database.db.update(users).set({ role: 'SUPPORT' }).where(eq(users.id, id));
+  await database.close();
 }

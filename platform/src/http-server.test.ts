@@ -118,7 +118,7 @@ test('draining, it accepts nobody, ends what does not end by itself, and finishe
 
 test('told to close, it first takes requests as a lame duck, not ready and ending each connection', async () => {
   const drained = Promise.withResolvers<void>();
-  const server = await start({ lameDuckMs: 300, onDrain: async () => drained.resolve() });
+  const server = await start({ lameDuckMs: 2_000, onDrain: async () => drained.resolve() });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = (path: string) =>
     new Promise<{ status: number | undefined; connection: string | undefined; reused: boolean }>((resolve, reject) => {

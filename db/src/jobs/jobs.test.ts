@@ -48,8 +48,8 @@ function collector<T>() {
 describe('jobs', () => {
   test('exist if and only if the transaction commits, and are picked up at once', async () => {
     const jobs = await started();
-    const seen = collector<{ voiceId: string; at: number }>();
-    await jobs.work('voices.fit', { concurrency: 2 }, async ({ data }) => seen.add({ ...data, at: performance.now() }));
+    const seen = collector<string>();
+    await jobs.work('voices.fit', { concurrency: 2 }, async ({ data }) => seen.add(data.voiceId));
     const refused = database.db.transaction(async (tx) => {
       await jobs.enqueue(tx, 'voices.fit', { voiceId: 'rolled back' });
       throw new Error('no');
@@ -57,12 +57,14 @@ describe('jobs', () => {
     await expect(refused).rejects.toThrow('no');
     await fit(jobs, 'warm');
     await seen.until(1);
-    const before = performance.now();
-    await fit(jobs, 'voi_1');
-    const [, picked] = await seen.until(2);
-    expect(picked).toMatchObject({ voiceId: 'voi_1' });
-    expect((picked?.at ?? 0) - before).toBeLessThan(500); // well below the poll's second
-    expect(seen.items.map(({ voiceId }) => voiceId)).toEqual(['warm', 'voi_1']);
+    const begun = performance.now();
+    for (let index = 1; index <= 10; index++) {
+      await fit(jobs, `voi_${index}`);
+      await seen.until(1 + index);
+    }
+    // Who only looks, once a second, needs ten.
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(seen.items).toEqual(['warm', ...Array.from({ length: 10 }, (_, index) => `voi_${index + 1}`)]);
   });
 
   test('a payload of another shape is refused where it is enqueued', async () => {

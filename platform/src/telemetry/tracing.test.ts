@@ -210,6 +210,6 @@ test('a collector that is away costs its spans, is told of once, and delays no s
   hanging.serve('query', 'server', {}).end();
   const started = performance.now();
   await hanging.close();
-  expect(performance.now() - started).toBeLessThan(4_000);
+  expect(performance.now() - started).toBeLessThan(8_000);
   goOn();
 });

