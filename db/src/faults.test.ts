@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@timbre/platform/testing/free-port';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDb, type DbClient } from './client.ts';
@@ -16,7 +17,7 @@ let client: DbClient;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'timbre-faults-'));
-  server = await startEmbeddedPostgres({ dataDir, fsync: false });
+  server = await startEmbeddedPostgres({ dataDir, port: await freePort(), fsync: false });
   client = createDb(server.url, { max: 4 });
 });
 afterAll(async () => {

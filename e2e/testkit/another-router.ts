@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@timbre/cli/start/free-port';
 import type { RunningSystem } from '@timbre/cli/start/start-system';
 import { SupervisedProcess } from '@timbre/cli/start/supervised-process';
+import { freePort } from '@timbre/platform/testing/free-port';
 
 const ENTRY = fileURLToPath(new URL('../../router/src/main.ts', import.meta.url));
 const SUBGRAPHS = ['users', 'billing', 'voices', 'tts'];
@@ -21,7 +21,7 @@ export async function anotherRouter(
   env: Record<string, string> & { IDENTITY_SECRET: string },
   onLine: (line: string) => void,
 ): Promise<AnotherRouter> {
-  const port = await freePort('127.0.0.1');
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const addresses = SUBGRAPHS.map((name) => [
     `SUBGRAPH_URL_${name.toUpperCase()}`,

@@ -3,6 +3,7 @@ import { createLogger } from '@timbre/platform/logger';
 import { createMetrics } from '@timbre/platform/metrics';
 import { startSubgraph } from '@timbre/platform/subgraph-server';
 import type { Tracing } from '@timbre/platform/telemetry/tracing';
+import { freePort } from '@timbre/platform/testing/free-port';
 
 export const IDENTITY_SECRET = 'the identity secret of the router tests';
 
@@ -14,7 +15,8 @@ export async function startTestSubgraph(
   tracing: Tracing | null = null,
 ) {
   const log = createLogger({ name, level: 'silent' });
-  const start = (port: number) =>
+  const port = await freePort();
+  const start = () =>
     startSubgraph({
       name,
       typeDefs,
@@ -28,13 +30,12 @@ export async function startTestSubgraph(
       metrics: createMetrics({ service: name }),
       tracing,
     });
-  let server = await start(0);
-  const { port, url } = server;
+  let server = await start();
   return {
-    url: `${url}/graphql`,
+    url: `${server.url}/graphql`,
     stop: () => server.close({ deadlineMs: 200 }),
     start: async () => {
-      server = await start(port);
+      server = await start();
     },
   };
 }

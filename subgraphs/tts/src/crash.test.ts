@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createDb } from '@timbre/db/client';
 import { startEmbeddedPostgres } from '@timbre/db/embedded/start';
 import { migrate } from '@timbre/db/migrate';
+import { freePort } from '@timbre/platform/testing/free-port';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { balance, charge, commits } from './testing/ledger.ts';
 import { allEvents, events, order, read, type TestEvent } from './testing/operations.ts';
@@ -113,7 +114,7 @@ describe('kill -9 in the middle of twenty chunks', () => {
 
   test('of PostgreSQL: worker and subgraph wait for it and go on, and so does a stream that was open', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'timbre-crash-'));
-    let server = await startEmbeddedPostgres({ dataDir });
+    let server = await startEmbeddedPostgres({ dataDir, port: await freePort() });
     const { url } = server;
     closers.push(async () => {
       await server.stop();
@@ -132,7 +133,7 @@ describe('kill -9 in the middle of twenty chunks', () => {
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
       // Longer than subscribers wait for a hint: they look for events while there is no database.
-      await sleep(6_000);
+      await sleep(16_000);
       server = await startEmbeddedPostgres({ dataDir, port: Number(new URL(url).port) });
     });
     await expectWhole(tts, person, id, price, seen);
