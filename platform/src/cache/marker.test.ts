@@ -39,7 +39,8 @@ describe.skipIf(redisMissing !== null)('a store in Redis', () => {
 
   beforeAll(async () => {
     redis = await startRedis();
-    store = createRedisVersionedStore({ url: redis.url, log: createLogger({ name: 'test', level: 'silent' }) });
+    const log = createLogger({ name: 'test', level: 'silent' });
+    store = createRedisVersionedStore({ url: redis.url, log, readDeadlineMs: 10_000 });
     while ((await store.mark([], { ttlMs: 1 })) === null) await redis.client.ping();
   });
   afterAll(async () => {

@@ -38,7 +38,7 @@ test('clients may keep what subgraphs allow, for the shortest time that is left'
   for (let round = 0; round < 2; round += 1) {
     const { headers } = await get(PRODUCT);
     expect(headers.get('cache-control')).toMatch(/^public, max-age=(?:2[5-9]|30)$/);
-    expect(headers.get('age')).toMatch(/^1[01]$/);
+    expect(headers.get('age')).toMatch(/^1\d$/);
     expect(headers.get('vary')).toBe('accept, accept-encoding, authorization, x-api-key, cookie, x-locale');
   }
   // Without looking it up, too.
