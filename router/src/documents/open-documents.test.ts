@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@timbre/platform/logger';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { until } from '../testing/until.ts';
 import { openDocuments } from './open-documents.ts';
 import { readTrustedDocuments } from './trusted-documents.ts';
 
@@ -35,8 +34,7 @@ test('a directory is one list, and followed: another is trusted, a bad one is no
   }, log);
   await writeFile(join(directory, 'b.graphql'), 'query A { other }');
   await writeFile(join(directory, 'b.graphql'), 'query B { who { userId } }');
-  await until(() => trusted.length > 0);
-  expect(trusted.at(-1)).toContain('query B');
+  await expect.poll(() => trusted.at(-1)).toContain('query B');
   watch.close();
 });
 
