@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../logger.ts';
+import { createTurns } from './redis-turns.ts';
 import type { MarkOptions, StoredValues, VersionedStore } from './versioned-store.ts';
 
 export interface RedisVersionedStoreOptions {
@@ -17,6 +17,11 @@ const PREFIX = 'timbre:versioned:';
 const SEQUENCE = 'sequence';
 const EPOCH = 'epoch';
 const ONCE_MS = 60_000;
+/**
+ * Of the deadline for marks: if it was slow for longer, one may have been given up. How long it was before it was asked here,
+ * nobody can tell.
+ */
+const LONG = 0.2;
 
 /**
  * KEYS: sequence, epoch, the name of what is done once or '', markers. ARGV: where the sequence begins and the name of
@@ -25,13 +30,13 @@ const ONCE_MS = 60_000;
  */
 const MARK = `
 if KEYS[3] ~= '' and not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[5]) then return redis.call('GET', KEYS[1]) end
-local sequence = tonumber(redis.call('GET', KEYS[1]) or '-1')
-if sequence < tonumber(ARGV[3]) then
-  redis.call('SET', KEYS[1], ARGV[1])
+local sequence = redis.call('INCR', KEYS[1])
+local now = string.format('%.0f', sequence)
+if sequence <= tonumber(ARGV[3]) then
+  now = ARGV[1]
+  redis.call('SET', KEYS[1], now)
   redis.call('SET', KEYS[2], ARGV[2])
 end
-redis.call('INCR', KEYS[1])
-local now = redis.call('GET', KEYS[1])
 for i = 4, #KEYS do
   local marker = now
   if #ARGV > 5 then
@@ -46,6 +51,7 @@ for i = 4, #KEYS do
 end
 return now
 `;
+const MARK_SHA = createHash('sha1').update(MARK).digest('hex');
 
 interface Batch {
   keys: string[];
@@ -65,25 +71,25 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     maxRetriesPerRequest: 0,
     connectionName: 'timbre-versioned',
   });
-  const listeners: (() => void)[] = [];
+  const turns = createTurns(redis, readDeadlineMs);
+  const listeners: Parameters<VersionedStore['onBack']>[0][] = [];
   let batch: Batch | null = null;
-  let writes: ChainableCommander | null = null;
   let late = 0;
-  let wasAway = false;
+  let mayLack = false;
   let latest = -1;
   let beginning: Promise<unknown> | null = null;
 
   redis.on('error', (error: unknown) => log.warn({ err: error }, 'versioned store'));
   redis.on('ready', () => {
-    if (wasAway) back();
+    if (mayLack) back();
   });
   redis.on('close', () => {
-    wasAway = true;
+    mayLack = true;
   });
 
   function back(): void {
-    wasAway = false;
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener(mayLack);
+    mayLack = false;
   }
 
   const isAway = () => redis.status !== 'ready' || late > 0;
@@ -91,18 +97,23 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
   /** Resolves to null at the deadline; until the answer has come after all, the store counts as away. */
   function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T | null> {
     return new Promise((resolve) => {
-      let isLate = false;
-      const timer = setTimeout(() => {
-        isLate = true;
+      let lateSince: number | null = null;
+      let hasEnded = false;
+      const isDue = () => {
+        if (hasEnded) return;
+        lateSince = performance.now();
         late += 1;
-        wasAway = true;
         log.warn({ deadlineMs }, 'the versioned store is slow');
         resolve(null);
-      }, deadlineMs);
+      };
+      // What came while this process was busy with something else is looked at first.
+      const timer = setTimeout(setImmediate, deadlineMs, isDue);
       const end = (value: T | null) => {
+        hasEnded = true;
         clearTimeout(timer);
-        if (isLate) {
+        if (lateSince !== null) {
           late -= 1;
+          if (performance.now() - lateSince > markDeadlineMs * LONG) mayLack = true;
           if (!isAway()) back();
         }
         resolve(value);
@@ -116,27 +127,14 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
 
   function collect(): Batch {
     const keys: string[] = [];
-    const values = new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    }).then(() => {
+    const answer = turns.send<(string | null)[]>((turn, answered) => {
       batch = null;
-      return isAway() ? null : inTime(fetchAll(keys), readDeadlineMs);
+      turn.mget([PREFIX + SEQUENCE, PREFIX + EPOCH, ...keys], answered);
     });
-    return { keys, values };
+    return { keys, values: inTime(answer.then(storedValues), readDeadlineMs) };
   }
 
-  /** What is written together goes in one packet: a packet costs more than what is in it. */
-  function writeAll(): void {
-    const all = writes;
-    writes = null;
-    if (redis.status !== 'ready') return;
-    all?.exec().catch((error: unknown) => {
-      log.debug({ err: error }, 'the versioned store kept nothing');
-    });
-  }
-
-  async function fetchAll(keys: readonly string[]): Promise<StoredValues | null> {
-    const [sequence, epoch, ...values] = await redis.mget(PREFIX + SEQUENCE, PREFIX + EPOCH, ...keys);
+  function storedValues([sequence, epoch, ...values]: (string | null)[] = []): StoredValues | null {
     const number = Number(sequence ?? -1);
     if (typeof epoch !== 'string' || number < latest) {
       beginAgain();
@@ -161,19 +159,25 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
       once === undefined ? '' : `${PREFIX}once:${once}`,
       ...markers.map((marker) => PREFIX + marker),
     ];
-    // In milliseconds times a thousand: ahead of all that was counted before, as long as that was at most a million a second.
-    const begins = Date.now() * 1_000;
-    const answer = redis.eval(
-      MARK,
+    const parameters = [
       keys.length,
       ...keys,
-      begins,
+      // In milliseconds times a thousand: ahead of all that was counted before, as long as that was at most a million a second.
+      Date.now() * 1_000,
       randomUUID(),
-      latest < 0 ? 0 : latest,
+      Math.max(latest, 1),
       ttlMs,
       ONCE_MS,
       ...(parts ?? []),
-    );
+    ] as const;
+    const answer = turns
+      .send((turn, answered) => turn.evalsha(MARK_SHA, ...parameters, answered))
+      .catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) {
+          return turns.send((turn, answered) => turn.eval(MARK, ...parameters, answered));
+        }
+        throw error;
+      });
     const now = await inTime(answer, markDeadlineMs);
     return typeof now === 'string' ? Number(now) : null;
   }
@@ -189,11 +193,9 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     },
     write(key, value, ttlMs) {
       if (isAway()) return;
-      if (writes === null) {
-        writes = redis.pipeline();
-        setImmediate(writeAll);
-      }
-      writes.set(PREFIX + key, value, 'PX', Math.max(1, Math.round(ttlMs)));
+      turns
+        .send((turn, answered) => turn.set(PREFIX + key, value, 'PX', Math.max(1, Math.round(ttlMs)), answered))
+        .catch((error: unknown) => log.debug({ err: error }, 'the versioned store kept nothing'));
     },
     mark,
     onBack(listener) {

@@ -188,9 +188,7 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     if (now !== null) latest = Math.max(latest, now);
   }
 
-  store.onBack(() => {
-    void advance([], EVERYTHING_HERE).then(tell);
-  });
+  store.onBack((mayLack) => void (mayLack ? advance([], EVERYTHING_HERE).then(tell) : tell()));
 
   return {
     invalidations,
