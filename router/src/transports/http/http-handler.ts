@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { endOfTurn } from '@timbre/platform/end-of-turn';
 import { AppError, httpStatusOf } from '@timbre/platform/errors';
 import type { ErrorCode } from '@timbre/platform/errors';
 import { REQUEST_ID_HEADER } from '@timbre/platform/identity';
@@ -69,6 +70,8 @@ async function answer(exchange: Exchange): Promise<void> {
   const client = clientIdentityOf(req.headers);
   if (options.requireClient && !isIdentified(client)) throw clientNotIdentified();
   const request = await readRequest(req, search, options);
+  const started = performance.now();
+  await endOfTurn();
   const known = authenticated(exchange);
   const session: Session = {
     principal: known instanceof Promise ? await known : known,
@@ -84,7 +87,6 @@ async function answer(exchange: Exchange): Promise<void> {
     await answerBatch(request, { ...session, incremental: false }, gone, exchange);
     return;
   }
-  const started = performance.now();
   const preparing = options.engine.prepare(request, session);
   // Not waited for here, where the request would stay for as long as a stream is open.
   return answerOperation({ preparing, started }, session, gone, exchange);
