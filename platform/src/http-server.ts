@@ -1,20 +1,19 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { within } from './deadline.ts';
 import { AppError, isAppError } from './errors.ts';
 import { sendError, sendJson } from './http-body.ts';
+import { listen } from './listen.ts';
+import type { ListenAt } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
 export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
 export type UpgradeHandler = (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-export interface HttpServerOptions {
-  /** 0: chosen by the system. */
-  port: number;
-  host: string;
+export interface HttpServerOptions extends ListenAt {
   handler: HttpHandler;
   upgrade?: UpgradeHandler;
   /** Resolves when the service can do its work; throws or rejects otherwise. */
@@ -52,11 +51,6 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Between two looks at who takes too long. */
 const CHECK_EVERY_MS = 2_000;
-/**
- * Connections that wait to be accepted, as far as the system lets them (`net.core.somaxconn`). With Node's 511 a busy moment is
- * enough: the kernel drops the others, whose clients try again after 1, 3, 7 s and so on.
- */
-const BACKLOG = 4_096;
 const DRAIN_DEADLINE_MS = 20_000;
 const READY_DEADLINE_MS = 3_000;
 /** Requests that Node.js gave up reading, by its error code. */
@@ -131,9 +125,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     }
   }
 
-  await listen(server, options.port, options.host);
-  const address = server.address();
-  const port = address === null || typeof address === 'string' ? options.port : address.port;
+  const { port, close } = await listen(server, options);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
 
   let closing: Promise<void> | undefined;
@@ -149,9 +141,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
           idle = resolve;
           if (inFlight === 0) resolve();
         });
-        const closed = new Promise<void>((resolve) => {
-          server.close(() => resolve());
-        });
+        const closed = close();
         server.closeIdleConnections();
         // A connection that answered its last request only now is idle only now.
         const sweep = setInterval(() => server.closeIdleConnections(), 50);
@@ -185,14 +175,4 @@ function fail(
     return;
   }
   sendError(res, isAppError(error) ? error : new AppError('INTERNAL_SERVER_ERROR', 'Internal server error.'), headers);
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, backlog: BACKLOG }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

@@ -44,6 +44,8 @@ import { landingPage } from './transports/http/landing-page.ts';
 
 const GRAPHQL_PATH = '/graphql';
 const INVALIDATION_PATH = '/cache/invalidate';
+/** Clients come by thousands at once when a router before it has gone. */
+const LISTENERS = 16;
 /** What a router takes from a changed configuration without a restart. */
 const CHANGEABLE: readonly (keyof RouterConfiguration)[] = [
   'introspection',
@@ -99,6 +101,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   const server = await startHttpServer({
     port: settings.port,
     host: settings.host,
+    listeners: LISTENERS,
     metrics,
     log,
     ready: () => undefined,
