@@ -29,10 +29,12 @@ export interface UsersClientOptions {
 }
 
 const SERVICE_IDENTITY_SECONDS = 60;
+/** Half of those of the graph: nobody gets anything before it is known who they are. */
+const CONNECTIONS = 32;
 
 export function createUsersClient(options: UsersClientOptions): UsersClient {
   const { signIdentity, timeoutMs = 5_000 } = options;
-  const pool = new Pool(new URL(options.usersUrl).origin, { connections: 8, connect: { timeout: 2_000 } });
+  const pool = new Pool(new URL(options.usersUrl).origin, { connections: CONNECTIONS, connect: { timeout: 2_000 } });
 
   async function post<T>(path: string, request: object, schema: z.ZodType<T>, requestId?: string): Promise<T> {
     try {
