@@ -1,31 +1,24 @@
 import { AppError } from '@timbre/platform/errors';
-import { createLogger } from '@timbre/platform/logger';
 import { hearInvalidations, type HeardInvalidations } from '@timbre/platform/testing/heard-invalidations';
-import { createLocalEngine } from '@timbre/speech/local/local-engine';
-import type { SpeechEngine } from '@timbre/speech/engine';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { tellModels } from './services/notify.ts';
-import { directed, type DirectedEngine, gate } from './testing/directed-engine.ts';
+import { startDirectedEngine, type DirectedEngine, gate } from './testing/directed-engine.ts';
 import { allEvents, cancel, order, remove, retry } from './testing/operations.ts';
 import { startTestTts, type Person, type TestTts } from './testing/test-tts.ts';
 import { sentences } from './testing/texts.ts';
 
 let tts: TestTts;
-let engine: SpeechEngine;
 let director: DirectedEngine;
 let heard: HeardInvalidations;
 beforeAll(async () => {
   tts = await startTestTts();
-  const local = await createLocalEngine({ log: createLogger({ name: 'tts-test', level: 'error' }) });
-  if (!local) throw new Error('The local engine is not installed.');
-  engine = local;
-  director = directed(engine);
+  director = await startDirectedEngine();
   heard = await hearInvalidations(tts.bus);
 });
 beforeEach(() => heard.forget());
 afterAll(async () => {
   await tts.close();
-  await engine.close();
+  await director.end();
 });
 
 const FIELDS = 'id state progress { queuePosition chunksDone } audio { url } failure { code } alignment { text }';

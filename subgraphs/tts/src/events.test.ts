@@ -1,28 +1,21 @@
-import { createLogger } from '@timbre/platform/logger';
 import { newId } from '@timbre/platform/ids';
 import { channels } from '@timbre/platform/bus/hints';
-import type { SpeechEngine } from '@timbre/speech/engine';
-import { createLocalEngine } from '@timbre/speech/local/local-engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { directed, gate, type DirectedEngine } from './testing/directed-engine.ts';
+import { startDirectedEngine, gate, type DirectedEngine } from './testing/directed-engine.ts';
 import { allEvents, events, order, type TestEvent } from './testing/operations.ts';
 import { startTestTts, type TestTts } from './testing/test-tts.ts';
 import { sentences } from './testing/texts.ts';
 
 let tts: TestTts;
-let engine: SpeechEngine;
 let director: DirectedEngine;
 beforeAll(async () => {
   tts = await startTestTts();
-  const local = await createLocalEngine({ log: createLogger({ name: 'tts-test', level: 'error' }) });
-  if (!local) throw new Error('The local engine is not installed.');
-  engine = local;
-  director = directed(engine);
+  director = await startDirectedEngine();
   await tts.work(director);
 });
 afterAll(async () => {
   await tts.close();
-  await engine.close();
+  await director.end();
 });
 
 const numbers = (all: readonly TestEvent[]) => all.map(({ sequence }) => sequence);

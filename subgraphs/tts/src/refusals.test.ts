@@ -1,15 +1,11 @@
-import { grant } from '@timbre/db/ledger/grant';
-import { accounts } from '@timbre/db/billing/tables';
-import { readOwnGeneration } from '@timbre/db/tts/read-own-generation';
-import { chunks, generations, renderings, ttsIdempotency } from '@timbre/db/tts/tables';
-import { voices } from '@timbre/db/voices/tables';
+import { chunks, renderings } from '@timbre/db/tts/tables';
 import { newId } from '@timbre/platform/ids';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { balance, charge } from './testing/ledger.ts';
+import { charge } from './testing/ledger.ts';
 import { cancel, generate, order, read, remove, retry } from './testing/operations.ts';
 import { LOCAL_MODEL, startTestTts, type TestTts } from './testing/test-tts.ts';
+import { NOTHING, traces } from './testing/traces.ts';
 
 // Nothing is spoken here: what is taken stays in the queue.
 let tts: TestTts;
@@ -17,16 +13,6 @@ beforeAll(async () => {
   tts = await startTestTts();
 });
 afterAll(() => tts.close());
-
-/** Nothing of a person's that a refused request might have left. */
-async function traces(userId: string) {
-  const own = await tts.db.select().from(generations).where(eq(generations.ownerId, userId));
-  const sound = await tts.db.select().from(renderings).where(eq(renderings.ownerId, userId));
-  const keys = await tts.db.select().from(ttsIdempotency).where(eq(ttsIdempotency.userId, userId));
-  const held = (await balance(tts, userId))?.held ?? 0;
-  return { generations: own.length, renderings: sound.length, keys: keys.length, held };
-}
-const NOTHING = { generations: 0, renderings: 0, keys: 0, held: 0 };
 
 describe('generateSpeech refuses', () => {
   test.each([
@@ -46,7 +32,7 @@ describe('generateSpeech refuses', () => {
     expect(generation).toBeNull();
     expect(replayed).toBe(false);
     expect(errors).toMatchObject([{ __typename: 'ValidationError', code }]);
-    expect(await traces(person.id)).toEqual(NOTHING);
+    expect(await traces(tts, person.id)).toEqual(NOTHING);
   });
 
   test('takes a price of exactly maxCredits', async () => {
@@ -68,7 +54,7 @@ describe('generateSpeech refuses', () => {
     );
     expect(new Set(answers.map((errors) => JSON.stringify(errors))).size).toBe(1);
     expect(answers[0]).toMatchObject([{ code: 'VOICE_NOT_FOUND', path: ['input', 'voiceId'] }]);
-    expect(await traces(person.id)).toEqual(NOTHING);
+    expect(await traces(tts, person.id)).toEqual(NOTHING);
   });
 
   test('a voice that is not ready', async () => {
@@ -76,7 +62,7 @@ describe('generateSpeech refuses', () => {
     const voiceId = await tts.voice(person.id, { status: 'PROCESSING', profile: null, fitting: 0.5 });
     const { errors } = await generate(person, { voiceId, text: 'Hello.' });
     expect(errors).toMatchObject([{ __typename: 'VoiceNotReadyError', status: 'PROCESSING' }]);
-    expect(await traces(person.id)).toEqual(NOTHING);
+    expect(await traces(tts, person.id)).toEqual(NOTHING);
   });
 
   test('takes a library voice', async () => {
@@ -96,258 +82,10 @@ describe('generateSpeech refuses', () => {
       );
       expect(errors?.[0]?.extensions?.code).toBe('ENGINE_UNAVAILABLE');
       expect((await person.raw('{ models { id } }')).data).toEqual({ models: [] });
-      expect(await traces(person.id)).toEqual(NOTHING);
+      expect(await traces(tts, person.id)).toEqual(NOTHING);
     } finally {
       tts.setModels([LOCAL_MODEL]);
     }
-  });
-});
-
-describe('quota', () => {
-  test('of twenty at once on a balance for one, one is taken and nineteen are told what is missing', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    const text = (i: number) => `${String(i).padStart(4, '0')}${'x'.repeat(996)}`;
-    await tts.db.transaction((tx) => grant(tx, { userId: person.id }));
-    await tts.db.update(accounts).set({ creditLimit: 700 }).where(eq(accounts.userId, person.id));
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => generate(person, { voiceId, text: text(i) })),
-    );
-    expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(1);
-    const refused = answers.flatMap(({ errors }) => errors);
-    expect(refused).toHaveLength(19);
-    for (const error of refused) {
-      expect(error).toMatchObject({ __typename: 'QuotaExceededError', required: 500, available: 200 });
-    }
-    expect(await balance(tts, person.id)).toMatchObject({ used: 0, held: 500, openHolds: 500, available: 200 });
-    expect(await traces(person.id)).toEqual({ generations: 1, renderings: 1, keys: 1, held: 500 });
-  });
-
-  test('of an API key holds, however many ask with it and with keys that it has made at once', async () => {
-    const userId = newId('usr');
-    const voiceId = await tts.voice(userId);
-    const { keyId, machine } = await tts.withKey(userId, { monthlyCreditLimit: 1_100 });
-    const made = await tts.withKey(userId, { createdBy: keyId });
-    const last = await tts.withKey(userId, { createdBy: made.keyId, monthlyCreditLimit: 1_000 });
-    const machines = [machine, made.machine, last.machine];
-    const answers = await Promise.all(
-      Array.from({ length: 21 }, (_, i) =>
-        generate(machines[i % 3] ?? machine, { voiceId, text: `${String(i).padStart(4, '0')}${'x'.repeat(996)}` }),
-      ),
-    );
-    expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(2);
-    const refused = answers.flatMap(({ errors }) => errors);
-    expect(refused).toHaveLength(19);
-    for (const error of refused) expect(error).toMatchObject({ __typename: 'QuotaExceededError', required: 500 });
-    expect(await balance(tts, userId)).toMatchObject({ held: 1_000, available: 9_000 });
-
-    const { errors } = await generate(machine, { voiceId, text: 'y'.repeat(1_000) });
-    expect(errors).toMatchObject([{ code: 'QUOTA_EXCEEDED', required: 500, available: 100 }]);
-    expect(errors[0]?.message).toMatch(/^This costs 500 credits; the API key may spend 100 until /);
-    const [stranger, person] = [await tts.withKey(userId), tts.person(userId)];
-    for (const somebody of [stranger.machine, person]) {
-      expect((await generate(somebody, { voiceId, text: 'y'.repeat(1_000) })).errors).toEqual([]);
-    }
-    expect((await generate(machine, { voiceId, text: 'z'.repeat(200) })).errors).toEqual([]);
-  });
-
-  test('is asked before concurrency', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    await fillQueue(person.id, voiceId, 42);
-    const { errors } = await generate(person, { voiceId, text: 'x'.repeat(5000) });
-    expect(errors).toMatchObject([{ __typename: 'ConcurrencyLimitError' }]);
-    await tts.db.update(accounts).set({ creditLimit: 300 }).where(eq(accounts.userId, person.id));
-    const broke = await generate(person, { voiceId, text: 'x'.repeat(5000) });
-    expect(broke.errors).toMatchObject([{ __typename: 'QuotaExceededError' }]);
-  });
-});
-
-/** As many as fit are taken at once: two with a slot and forty that wait, on the Free plan. */
-async function fillQueue(userId: string, voiceId: string, count: number) {
-  const person = tts.person(userId);
-  return Promise.all(
-    Array.from({ length: count }, (_, i) => generate(person, { voiceId, text: `Number ${String(100 + i)}` })),
-  );
-}
-
-describe('the queue', () => {
-  test('takes twenty for each slot beside those with a slot, however many come at once', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    const answers = await fillQueue(person.id, voiceId, 50);
-    expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(42);
-    const refused = answers.flatMap(({ errors }) => errors);
-    expect(refused).toHaveLength(8);
-    for (const error of refused) expect(error).toMatchObject({ __typename: 'ConcurrencyLimitError', limit: 40 });
-    for (const error of refused) expect(error['retryAfterMs']).toBeGreaterThan(0);
-    expect((await balance(tts, person.id))?.held).toBe(42 * 5);
-  });
-
-  test('counts right also where nothing is held, as with a model that costs nothing', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    tts.setModels([{ ...LOCAL_MODEL, creditsPerCharacter: 0 }]);
-    try {
-      const answers = await fillQueue(person.id, voiceId, 60);
-      expect(answers.filter(({ generation }) => generation !== null)).toHaveLength(42);
-      expect(await balance(tts, person.id)).toBeNull();
-    } finally {
-      tts.setModels([LOCAL_MODEL]);
-    }
-  });
-
-  test('tells each its place, and moves up when one is canceled', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    const ids: string[] = [];
-    for (let i = 0; i < 4; i += 1) ids.push(await order(person, { voiceId, text: `Place ${String(i)}` }));
-    const places = async () => Promise.all(ids.map(async (id) => (await read(person, id))?.progress.queuePosition));
-    expect(await places()).toEqual([0, 1, 2, 3]);
-    await cancel(person, ids[1] ?? '');
-    expect(await places()).toEqual([0, null, 1, 2]);
-  });
-});
-
-describe('an idempotency key', () => {
-  test('replays the same request, also when the voice is gone since', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    const input = { voiceId, text: 'Say it once.', idempotencyKey: 'once' };
-    const first = await generate(person, input);
-    await tts.db.delete(voices).where(eq(voices.id, voiceId));
-    const second = await generate(person, input);
-    expect(second).toMatchObject({ replayed: true, errors: [], generation: { id: first.generation?.id } });
-    expect(await charge(tts, person.id, first.generation?.id ?? '')).toMatchObject({ reserved: 6 });
-    expect(await traces(person.id)).toEqual({ generations: 1, renderings: 1, keys: 1, held: 6 });
-  });
-
-  test('conflicts with another request', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    await generate(person, { voiceId, text: 'One.', idempotencyKey: 'k' });
-    const other = await generate(person, { voiceId, text: 'Two.', idempotencyKey: 'k' });
-    expect(other).toMatchObject({ generation: null, errors: [{ __typename: 'IdempotencyConflictError' }] });
-  });
-
-  test('that was refused can be used again', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    await generate(person, { voiceId, text: '', idempotencyKey: 'k' });
-    expect(await generate(person, { voiceId, text: 'Now.', idempotencyKey: 'k' })).toMatchObject({ errors: [] });
-  });
-
-  test('sent ten times at once starts one', async () => {
-    const person = tts.person();
-    const voiceId = await tts.voice(person.id);
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, () => generate(person, { voiceId, text: 'Together.', idempotencyKey: 'same' })),
-    );
-    expect(new Set(answers.map(({ generation }) => generation?.id)).size).toBe(1);
-    expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
-    expect((await traces(person.id)).generations).toBe(1);
-  });
-
-  test('belongs to one person', async () => {
-    const [a, b] = [tts.person(), tts.person()];
-    const voiceId = await tts.voice(null);
-    const one = await order(a, { voiceId, text: 'Mine.', idempotencyKey: 'k' });
-    const two = await order(b, { voiceId, text: 'Mine.', idempotencyKey: 'k' });
-    expect(one).not.toBe(two);
-  });
-});
-
-describe('a stranger’s generation answers like a missing one', () => {
-  test('wherever it is asked for', async () => {
-    const owner = tts.person();
-    const stranger = tts.person();
-    const id = await order(owner, { voiceId: await tts.voice(owner.id), text: 'Private.' });
-    const missing = newId('gen');
-    const hide = (value: unknown, of: string) => JSON.stringify(value).replaceAll(of, '…');
-    for (const ask of [
-      (which: string) => read(stranger, which),
-      (which: string) => cancel(stranger, which),
-      (which: string) => retry(stranger, which, 'k'),
-      (which: string) => remove(stranger, [which]),
-      (which: string) => entities(stranger, [{ __typename: 'Generation', id: which }]),
-      (which: string) => readOwnGeneration(tts.db, stranger.id, which),
-    ]) {
-      expect(hide(await ask(id), id)).toBe(hide(await ask(missing), missing));
-    }
-    expect(await readOwnGeneration(tts.db, owner.id, id)).toEqual({ id });
-    expect((await read(owner, id))?.state).toBe('QUEUED');
-  });
-
-  test('and so does what is no id at all', async () => {
-    const person = tts.person();
-    const id = 'gen_\u0000';
-    expect(await read(person, id)).toBeNull();
-    for (const { errors } of [await cancel(person, id), await retry(person, id, 'k'), await remove(person, [id])]) {
-      expect(errors).toMatchObject([{ code: 'GENERATION_NOT_FOUND' }]);
-    }
-  });
-});
-
-async function entities(person: ReturnType<TestTts['person']>, representations: object[]) {
-  const { out } = await person.ask(
-    `query ($representations: [_Any!]!) { out: _entities(representations: $representations) {
-      __typename
-      ... on Generation { id state text }
-      ... on Voice { id usable generations(first: 2) { edges { node { id } } } }
-      ... on User { id generations { edges { node { id } } } }
-      ... on Model { id name }
-    } }`,
-    { representations },
-    z.object({ out: z.array(z.looseObject({}).nullable()) }),
-  );
-  return out;
-}
-
-describe('entities', () => {
-  test('a voice is usable when it is ready and there is an engine', async () => {
-    const person = tts.person();
-    const voice = (status: string) => ({ __typename: 'Voice', id: newId('voi'), status });
-    expect(await entities(person, [voice('READY'), voice('PROCESSING')])).toMatchObject([
-      { usable: true },
-      { usable: false },
-    ]);
-    tts.setModels([]);
-    try {
-      expect(await entities(person, [voice('READY')])).toMatchObject([{ usable: false }]);
-    } finally {
-      tts.setModels([LOCAL_MODEL]);
-    }
-  });
-
-  test('a voice lists the viewer’s own generations, a user only their own', async () => {
-    const [a, b] = [tts.person(), tts.person()];
-    const voiceId = await tts.voice(null);
-    const mine = [
-      await order(a, { voiceId, text: 'One.' }),
-      await order(a, { voiceId, text: 'Two.' }),
-      await order(a, { voiceId, text: 'Three.' }),
-    ];
-    await order(b, { voiceId, text: 'Four.' });
-    const other = await tts.voice(a.id);
-    const [shared, empty, self, stranger] = await entities(a, [
-      { __typename: 'Voice', id: voiceId },
-      { __typename: 'Voice', id: other },
-      { __typename: 'User', id: a.id },
-      { __typename: 'User', id: b.id },
-    ]);
-    const edges = (...ids: (string | undefined)[]) => ({ generations: { edges: ids.map((id) => ({ node: { id } })) } });
-    expect(shared).toMatchObject(edges(mine[2], mine[1]));
-    expect(empty).toMatchObject(edges());
-    expect(self).toMatchObject(edges(mine[2], mine[1], mine[0]));
-    expect(stranger).toMatchObject({ generations: null });
-  });
-
-  test('a model by its id, nothing for an unknown one', async () => {
-    const model = (id: string) => ({ __typename: 'Model', id });
-    expect(await entities(tts.person(), [model('local-1'), model('other')])).toMatchObject([
-      { name: 'Timbre Local' },
-      null,
-    ]);
   });
 });
 

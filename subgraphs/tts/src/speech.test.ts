@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
 import { generations } from '@timbre/db/tts/tables';
 import { voices } from '@timbre/db/voices/tables';
-import { createLogger } from '@timbre/platform/logger';
 import { decodeWav } from '@timbre/speech/codecs/wav';
-import { createLocalEngine } from '@timbre/speech/local/local-engine';
-import type { SpeechEngine } from '@timbre/speech/engine';
 import decodeAudio from 'audio-decode';
 import { eq } from 'drizzle-orm';
 import { parseBuffer } from 'music-metadata';
@@ -12,25 +9,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { discardChunks } from './pipeline/cleaning.ts';
 import { charge, commits } from './testing/ledger.ts';
-import { directed, type DirectedEngine } from './testing/directed-engine.ts';
+import { startDirectedEngine, type DirectedEngine } from './testing/directed-engine.ts';
 import { allEvents, order, read, remove, tokenSchema, type TestEvent } from './testing/operations.ts';
 import { startTestTts, type TestTts } from './testing/test-tts.ts';
 import { sentences } from './testing/texts.ts';
 
 let tts: TestTts;
-let engine: SpeechEngine;
 let director: DirectedEngine;
 beforeAll(async () => {
   tts = await startTestTts();
-  const local = await createLocalEngine({ log: createLogger({ name: 'tts-test', level: 'error' }) });
-  if (!local) throw new Error('The local engine is not installed.');
-  engine = local;
-  director = directed(engine);
+  director = await startDirectedEngine();
   await tts.work(director);
 });
 afterAll(async () => {
   await tts.close();
-  await engine.close();
+  await director.end();
 });
 
 const fetchBytes = async (url: string) => {
