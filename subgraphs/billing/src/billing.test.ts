@@ -1,46 +1,21 @@
-import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
 import { commitTotal, grant, hold, settle } from '@timbre/db/ledger';
 import { accounts, holds } from '@timbre/db/billing/tables';
-import type { Bus } from '@timbre/platform/bus/bus';
-import { createPostgresBus } from '@timbre/platform/bus/postgres-bus';
-import type { HttpServer } from '@timbre/platform/http-server';
-import { createIdentitySigner, createIdentityVerifier, IDENTITY_HEADER } from '@timbre/platform/identity';
+import { createIdentitySigner, IDENTITY_HEADER } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
-import { createLogger } from '@timbre/platform/logger';
-import { createMetrics } from '@timbre/platform/metrics';
-import { signedIdentity, TEST_SECRET } from '@timbre/platform/testing/caller';
+import { signedIdentity } from '@timbre/platform/testing/caller';
 import { eq, sql } from 'drizzle-orm';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startBilling } from './start-billing.ts';
+import { startTestBilling, type TestBilling } from './testing/test-billing.ts';
 
-const log = createLogger({ name: 'billing-test', level: 'error' });
-
-let database: TestDatabase;
-let bus: Bus;
-let server: HttpServer;
+let billing: TestBilling;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  bus = createPostgresBus({ url: database.url, log });
-  server = await startBilling({
-    db: database.db,
-    bus,
-    verifyIdentity: createIdentityVerifier(TEST_SECRET),
-    host: '127.0.0.1',
-    port: 0,
-    log,
-    metrics: createMetrics({ service: 'billing-test' }),
-    reapEveryMs: 100,
-  });
+  billing = await startTestBilling();
 });
-afterAll(async () => {
-  await server.close({ deadlineMs: 1000 });
-  await bus.close();
-  await database.drop();
-});
+afterAll(() => billing.close());
 
 async function post(body: unknown, token?: string): Promise<Response> {
-  return fetch(`${server.url}/graphql`, {
+  return fetch(`${billing.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { [IDENTITY_HEADER]: token }) },
     body: JSON.stringify(body),
@@ -58,7 +33,7 @@ const entities = (userId: string | null, type: string, ids: string[], fields: st
 /** A hold and, optionally, what became of it; publishes nothing. */
 async function spend(userId: string, credits: number, { committed = 0, settled = false, ttlSeconds = 600 } = {}) {
   const generationId = newId('gen');
-  await database.db.transaction(async (tx) => {
+  await billing.database.db.transaction(async (tx) => {
     await hold(tx, { userId, generationId, credits, ttlSeconds });
     await commitTotal(tx, { generationId, totalCredits: committed });
     if (settled) await settle(tx, { generationId });
@@ -102,21 +77,21 @@ describe('plans', () => {
 describe('a user', () => {
   test('is told of plan and quota by one read', async () => {
     const userId = newId('usr');
-    await database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic' }));
+    await billing.database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic' }));
     let reads = 0;
     const count = () => void reads++;
-    database.pool.on('acquire', count);
+    billing.database.pool.on('acquire', count);
     for (let time = 0; time < 10; time++) {
       await entities(userId, 'User', [userId], `plan { tier } quota { ${QUOTA} }`);
     }
-    database.pool.off('acquire', count);
+    billing.database.pool.off('acquire', count);
     // The reaper may take a connection meanwhile; ten more it never takes.
     expect(reads).toBeLessThan(15);
   });
 
   test('sees their own plan and quota', async () => {
     const userId = newId('usr');
-    await database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic', credits: 50 }));
+    await billing.database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic', credits: 50 }));
     await spend(userId, 1000, { committed: 300 });
     const now = new Date();
     expect(await entities(userId, 'User', [userId], `plan { tier } quota { ${QUOTA} }`)).toEqual({
@@ -143,7 +118,7 @@ describe('a user', () => {
     expect(await entities(userId, 'User', [userId], 'plan { id } quota { available }')).toEqual({
       data: { _entities: [{ plan: { id: 'plan_free' }, quota: { available: 10_000 } }] },
     });
-    expect(await database.db.select().from(accounts).where(eq(accounts.userId, userId))).toEqual([]);
+    expect(await billing.database.db.select().from(accounts).where(eq(accounts.userId, userId))).toEqual([]);
   });
 
   test('sees nothing of anybody else, and the anonymous see nothing at all', async () => {
@@ -183,9 +158,9 @@ describe('a charge', () => {
     const ids = await Promise.all(Array.from({ length: 30 }, () => spend(userId, 1)));
     let reads = 0;
     const count = () => void reads++;
-    database.pool.on('acquire', count);
+    billing.database.pool.on('acquire', count);
     await entities(userId, 'Generation', ids, RECEIPT);
-    database.pool.off('acquire', count);
+    billing.database.pool.off('acquire', count);
     // The reaper may take a connection meanwhile; thirty reads it never takes.
     expect(reads).toBeLessThan(5);
   });
@@ -214,7 +189,7 @@ describe('without an identity', () => {
     ['none', {}],
     ['anonymous', { identity: signedIdentity(null) }],
   ])('a subscription is refused: %s', async (_, extensions) => {
-    const client = createClient({ url: `${server.url.replace('http', 'ws')}/graphql` });
+    const client = createClient({ url: `${billing.url.replace('http', 'ws')}/graphql` });
     const results = client.iterate({ query: 'subscription { quotaChanged { used } }', extensions });
     // An error of the subscribe rejects; one of the source stream is a result.
     const first = await results.next().then(
@@ -228,7 +203,7 @@ describe('without an identity', () => {
 
 describe('quotaChanged', () => {
   async function subscribe(userId: string) {
-    const client = createClient({ url: `${server.url.replace('http', 'ws')}/graphql` });
+    const client = createClient({ url: `${billing.url.replace('http', 'ws')}/graphql` });
     const events = client.iterate({
       query: 'subscription { quotaChanged { limit used held available } }',
       extensions: { identity: signedIdentity(userId) },
@@ -244,7 +219,7 @@ describe('quotaChanged', () => {
   const changed = (limit: number, used: number, held: number) => ({
     data: { quotaChanged: { limit, used, held, available: limit - used - held } },
   });
-  const hint = (userId: string) => bus.publish(`quota:${userId}`, '');
+  const hint = (userId: string) => billing.bus.publish(`quota:${userId}`, '');
 
   test('emits what is, then every change, and nothing that is none', async () => {
     const [userId, stranger] = [newId('usr'), newId('usr')];
@@ -256,7 +231,7 @@ describe('quotaChanged', () => {
     const generationId = await spend(userId, 100);
     await hint(userId);
     expect(await events.next()).toEqual(changed(10_000, 0, 100));
-    await database.db.transaction((tx) => commitTotal(tx, { generationId, totalCredits: 40 }));
+    await billing.database.db.transaction((tx) => commitTotal(tx, { generationId, totalCredits: 40 }));
     await hint(userId);
     expect(await events.next()).toEqual(changed(10_000, 40, 60));
     await events.end();
@@ -275,8 +250,8 @@ describe('quotaChanged', () => {
 test('the reaper gives back what nothing spends any more, and says so', async () => {
   const userId = newId('usr');
   const generationId = await spend(userId, 500, { committed: 100 });
-  const told = new Promise<void>((resolve) => void bus.subscribe(`quota:${userId}`, () => resolve()));
-  await database.db
+  const told = new Promise<void>((resolve) => void billing.bus.subscribe(`quota:${userId}`, () => resolve()));
+  await billing.database.db
     .update(holds)
     .set({ expiresAt: sql`now() - interval '1 second'` })
     .where(eq(holds.generationId, generationId));

@@ -1,64 +1,38 @@
 import { accounts, holds } from '@timbre/db/billing/tables';
 import { grant, hold, settle } from '@timbre/db/ledger';
-import { createTestDatabase, type TestDatabase } from '@timbre/db/testing/test-database';
-import type { Bus } from '@timbre/platform/bus/bus';
-import { createPostgresBus } from '@timbre/platform/bus/postgres-bus';
 import { tellQuota } from '@timbre/platform/bus/tell-quota';
-import type { HttpServer } from '@timbre/platform/http-server';
-import { createIdentityVerifier } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
-import { createLogger } from '@timbre/platform/logger';
-import { createMetrics } from '@timbre/platform/metrics';
-import { callerOf, TEST_SECRET } from '@timbre/platform/testing/caller';
+import { callerOf } from '@timbre/platform/testing/caller';
 import { hearInvalidations, type HeardInvalidations } from '@timbre/platform/testing/heard-invalidations';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startBilling } from './start-billing.ts';
+import { startTestBilling, type TestBilling } from './testing/test-billing.ts';
 
-const log = createLogger({ name: 'billing-test', level: 'error' });
-
-let database: TestDatabase;
-let bus: Bus;
+let billing: TestBilling;
 let heard: HeardInvalidations;
-let server: HttpServer;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  bus = createPostgresBus({ url: database.url, log });
-  heard = await hearInvalidations(bus);
-  server = await startBilling({
-    db: database.db,
-    bus,
-    verifyIdentity: createIdentityVerifier(TEST_SECRET),
-    host: '127.0.0.1',
-    port: 0,
-    log,
-    metrics: createMetrics({ service: 'billing-test' }),
-    reapEveryMs: 100,
-  });
+  billing = await startTestBilling();
+  heard = await hearInvalidations(billing.bus);
 });
-afterAll(async () => {
-  await server.close({ deadlineMs: 1000 });
-  await bus.close();
-  await database.drop();
-});
+afterAll(() => billing.close());
 
 const keptFor = (userId: string, type: string, id: string, fields: string) =>
-  callerOf(server.url, userId).keptFor(
+  callerOf(billing.url, userId).keptFor(
     `query ($r: [_Any!]!) { _entities(representations: $r) { ... on ${type} { ${fields} } } }`,
     { r: [{ __typename: type, id }] },
   );
 
 async function reserve(userId: string): Promise<string> {
   const generationId = newId('gen');
-  await database.db.transaction((tx) => hold(tx, { userId, generationId, credits: 10, ttlSeconds: 600 }));
+  await billing.database.db.transaction((tx) => hold(tx, { userId, generationId, credits: 10, ttlSeconds: 600 }));
   return generationId;
 }
 
 test('a plan is kept for long, a quota for a minute and not beyond its period', async () => {
   const userId = newId('usr');
-  await database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic' }));
+  await billing.database.db.transaction((tx) => grant(tx, { userId, planId: 'plan_basic' }));
   const ends = (inSeconds: number) =>
-    database.db
+    billing.database.db
       .update(accounts)
       .set({ periodEnd: sql`now() + make_interval(secs => ${inSeconds})` })
       .where(eq(accounts.userId, userId));
@@ -76,7 +50,7 @@ test('what is held is kept for seconds, a receipt for long', async () => {
   const userId = newId('usr');
   const generationId = await reserve(userId);
   expect(await keptFor(userId, 'Generation', generationId, 'charge { state }')).toBe(10);
-  await database.db.transaction((tx) => settle(tx, { generationId }));
+  await billing.database.db.transaction((tx) => settle(tx, { generationId }));
   expect(await keptFor(userId, 'Generation', generationId, 'charge { state }')).toBe(300);
   expect(await keptFor(userId, 'Generation', newId('gen'), 'charge { state }')).toBe(300);
 });
@@ -84,12 +58,12 @@ test('what is held is kept for seconds, a receipt for long', async () => {
 test('a hold that is reaped and a quota that has changed are told', async () => {
   const userId = newId('usr');
   const generationId = await reserve(userId);
-  await database.db
+  await billing.database.db
     .update(holds)
     .set({ expiresAt: sql`now() - interval '1 second'` })
     .where(eq(holds.generationId, generationId));
   await expect.poll(heard.all).toEqual([`Generation ${generationId} billing`, `User ${userId} billing`]);
   heard.forget();
-  await tellQuota(bus, userId);
+  await tellQuota(billing.bus, userId);
   await expect.poll(heard.all).toEqual([`User ${userId} billing`]);
 });
