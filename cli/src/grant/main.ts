@@ -3,9 +3,8 @@ import { tellQuota } from '@timbre/platform/bus/tell-quota';
 import { envFields, parseEnv } from '@timbre/platform/env';
 import { createLogger } from '@timbre/platform/logger';
 import { openBus } from '@timbre/platform/services';
-import { z } from 'zod';
 import { CommandError, runCommand } from '../run-command.ts';
-import { parseStartEnv } from '../start/env.ts';
+import { startEnv } from '../start/env.ts';
 import { readRunFile } from '../start/run-file.ts';
 import { grantTo, type GrantOutcome } from './grant-to.ts';
 
@@ -30,15 +29,14 @@ Puts a user on a plan and gives credits, on the system that runs on DATA_DIR, or
     if (!/^\d*$/.test(credits ?? '') || credits === '' || amount > MAX_CREDITS) {
       throw new CommandError(`--credits ${credits}: a whole number from 0 to ${MAX_CREDITS.toLocaleString('en')}`, 2);
     }
-    const env = parseStartEnv(process.env);
-    const { REDIS_URL } = parseEnv(z.object({ REDIS_URL: envFields.redisUrl.optional() }), process.env);
+    const env = parseEnv(startEnv.extend({ REDIS_URL: envFields.redisUrl.optional() }), process.env);
     const url = env.DATABASE_URL ?? readRunFile(env.DATA_DIR)?.databaseUrl;
     if (url === undefined) {
       throw new CommandError(`Nothing runs on ${env.DATA_DIR}. Start it with npm start, or set DATABASE_URL.`);
     }
     const database = createDb(url, { max: 2, name: 'timbre-grant' });
     const bus = await openBus(
-      { DATABASE_URL: url, REDIS_URL },
+      { DATABASE_URL: url, REDIS_URL: env.REDIS_URL },
       { log: createLogger({ name: 'grant', level: 'silent' }) },
     );
     try {

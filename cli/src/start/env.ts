@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { envField, envFields, parseEnv, type EnvSource } from '@timbre/platform/env';
 import { z } from 'zod';
 
-const startEnv = z.object({
+/** What `npm start` and the commands beside it read themselves. */
+export const startEnv = z.object({
   NODE_ENV: envFields.nodeEnv.default('development'),
   LOG_LEVEL: envFields.logLevel.default('info'),
   HOST: envFields.host.default('127.0.0.1'),
