@@ -48,6 +48,15 @@ describe.skipIf(redisMissing !== null)('a store in Redis', () => {
     await redis.stop();
   });
 
+  test('an answer that came while this process was busy is in time', async () => {
+    const read = store.read(['busy']);
+    // By then it has been asked.
+    setImmediate(() => {
+      for (const begun = performance.now(); performance.now() - begun < 150;) continue;
+    });
+    expect(await read).not.toBe(null);
+  });
+
   test('marks as it is done here', async () => {
     let expected: Marker = UNMARKED;
     const steps = [['one'], ['one', 'two'], null, ['s:a%20b', 'one-more.part=x'], ['one'], [], ['two'], ['two']];

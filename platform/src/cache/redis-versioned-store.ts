@@ -18,12 +18,6 @@ const SEQUENCE = 'sequence';
 const EPOCH = 'epoch';
 const ONCE_MS = 60_000;
 /**
- * Of the deadline for marks: if it was slow for longer, one may have been given up. How long it was before it was asked here,
- * nobody can tell.
- */
-const LONG = 0.2;
-
-/**
  * KEYS: sequence, epoch, the name of what is done once or '', markers. ARGV: where the sequence begins and the name of
  * the epoch where there is none; where it must be at least; how long markers last; how long what is done once is remembered;
  * the parts of the markers, none for the whole.
@@ -72,24 +66,26 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     connectionName: 'timbre-versioned',
   });
   const turns = createTurns(redis, readDeadlineMs);
-  const listeners: Parameters<VersionedStore['onBack']>[0][] = [];
+  const listeners: (() => void)[] = [];
   let batch: Batch | null = null;
   let late = 0;
-  let mayLack = false;
+  let wasAway = false;
   let latest = -1;
   let beginning: Promise<unknown> | null = null;
 
   redis.on('error', (error: unknown) => log.warn({ err: error }, 'versioned store'));
   redis.on('ready', () => {
-    if (mayLack) back();
+    // Before the first mark: one that has to be sent again comes after what others have asked for meanwhile.
+    redis.script('LOAD', MARK).catch((error: unknown) => log.warn({ err: error }, 'versioned store'));
+    if (wasAway) back();
   });
   redis.on('close', () => {
-    mayLack = true;
+    wasAway = true;
   });
 
   function back(): void {
-    for (const listener of listeners) listener(mayLack);
-    mayLack = false;
+    wasAway = false;
+    for (const listener of listeners) listener();
   }
 
   const isAway = () => redis.status !== 'ready' || late > 0;
@@ -97,12 +93,13 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
   /** Resolves to null at the deadline; until the answer has come after all, the store counts as away. */
   function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T | null> {
     return new Promise((resolve) => {
-      let lateSince: number | null = null;
+      let isLate = false;
       let hasEnded = false;
       const isDue = () => {
         if (hasEnded) return;
-        lateSince = performance.now();
+        isLate = true;
         late += 1;
+        wasAway = true;
         log.warn({ deadlineMs }, 'the versioned store is slow');
         resolve(null);
       };
@@ -111,9 +108,8 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
       const end = (value: T | null) => {
         hasEnded = true;
         clearTimeout(timer);
-        if (lateSince !== null) {
+        if (isLate) {
           late -= 1;
-          if (performance.now() - lateSince > markDeadlineMs * LONG) mayLack = true;
           if (!isAway()) back();
         }
         resolve(value);

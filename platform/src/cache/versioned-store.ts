@@ -18,8 +18,8 @@ export interface VersionedStore {
    * @returns null where it is not known to have been done; it may be done all the same, later
    */
   mark(markers: readonly string[], options: MarkOptions): Promise<number | null>;
-  /** Called when it can be asked again after it could not; `mayLack`: for so long that others may have failed to mark. */
-  onBack(listener: (mayLack: boolean) => void): void;
+  /** Called when it can be asked again after it could not. */
+  onBack(listener: () => void): void;
   close(): Promise<void>;
 }
 

@@ -215,23 +215,6 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(await ask(one, ann)).toMatchObject({ count: 3 });
   });
 
-  test('what is kept outlasts a Redis that is slow, but not for so long that others may have failed to tell', async () => {
-    const store = createRedisVersionedStore({ url: redis.url, log, markDeadlineMs: 60_000 });
-    const router = await startRouter({ responseCache: { store } });
-    await ask(router, ann);
-    redis.pause();
-    const calls = graph.calls();
-    await ask(router, ann);
-    expect(graph.calls()).toBe(calls + 2);
-    redis.resume();
-    await isShared(router);
-    // What is left is in the process.
-    for (const key of await admin.keys('*entry:*')) await admin.del(key);
-    const kept = graph.calls();
-    await ask(router, ann);
-    expect(graph.calls()).toBe(kept);
-  });
-
   describe('where it is declared what mutations reach', () => {
     const mutations = {
       renameUnseen: { subgraphs: ['catalog'], public: false },

@@ -188,7 +188,9 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     if (now !== null) latest = Math.max(latest, now);
   }
 
-  store.onBack((mayLack) => void (mayLack ? advance([], EVERYTHING_HERE).then(tell) : tell()));
+  store.onBack(() => {
+    void advance([], EVERYTHING_HERE).then(tell);
+  });
 
   return {
     invalidations,
