@@ -12,6 +12,7 @@ import type { Demand } from './demand/demand.ts';
 import { createDocumentsPolicy } from './documents/documents-policy.ts';
 import type { DocumentsPolicy } from './documents/documents-policy.ts';
 import type { Engine, Policy } from './engine.ts';
+import { Admission } from './limits/admission.ts';
 import { createCallers } from './limits/callers.ts';
 import { createConcurrencyLimits } from './limits/concurrency-limits.ts';
 import { createRateLimits } from './limits/rate-limits.ts';
@@ -106,6 +107,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const cache = cacheOf(options, registry);
   const callers = createCallers();
   let settings = options;
+  const admission = new Admission(() => settings.concurrency?.total ?? Infinity);
   let demand: Demand | null = null;
   /** Made when it is first asked for; then it stays, so that nobody's budget is full again because a rule has changed. */
   const demandControl = (): Demand =>
@@ -134,13 +136,14 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     const policies: Policy[] = [];
     if (options.tracing) policies.push(traceOperations(options.tracing));
     if (rates !== null) policies.push(createRateLimits(rates, { callers, limiter }));
-    if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, callers));
+    if (concurrency !== null) policies.push(createConcurrencyLimits(concurrency, { callers, admission }));
     if (documents !== null) policies.push(documents.policy);
     if (settings.demand) policies.push(demandControl().policyOf(settings.demand));
     const guarded = policies.reduceRight<Engine>((next, policy) => policy(next), engine);
     const handle = createHttpHandler({
       engine: guarded,
       authenticate,
+      admission,
       log,
       metrics,
       accessLog,

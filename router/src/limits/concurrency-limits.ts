@@ -6,10 +6,13 @@ import type { OperationRefused } from '../operations/refusal.ts';
 import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
 import { watchStream } from '../subscriptions/watch-stream.ts';
 import { isAsyncIterable } from '../transports/observed-stream.ts';
+import type { Admission } from './admission.ts';
 import type { Callers } from './callers.ts';
 
 /** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
 export interface ConcurrencyOptions {
+  /** Queries and mutations of everybody at once; others wait for a second at most. */
+  total?: number;
   /** Queries and mutations at once. */
   operations?: number;
   subscriptions?: number;
@@ -36,10 +39,13 @@ export function tooMuchAtOnce(limit: keyof ConcurrencyOptions, maximum: number):
   );
 }
 
-/** Refuses with CONCURRENCY_LIMITED what a caller asks while too much is running for that caller already. */
+/**
+ * Refuses with CONCURRENCY_LIMITED what a caller asks while too much is running for that caller already, and with OVERLOADED
+ * what anybody asks while so much is running for all that it would have to wait for too long.
+ */
 export function createConcurrencyLimits(
   { operations = Infinity, subscriptions = Infinity, subscriptionBytes = Infinity }: ConcurrencyOptions,
-  callers: Callers,
+  { callers, admission }: { callers: Callers; admission: Admission },
 ): Policy {
   return (next) => ({
     ...next,
@@ -47,25 +53,35 @@ export function createConcurrencyLimits(
       const caller = callers.of(session);
       if (caller.operations >= operations) throw tooMuchAtOnce('operations', operations);
       caller.operations += 1;
+      let isRunning = false;
       try {
+        const turn = admission.wait();
+        if (turn !== undefined) await turn;
+        isRunning = true;
+        admission.running += 1;
         return await next.prepare(request, session);
       } finally {
         caller.operations -= 1;
+        if (isRunning) admission.ended();
       }
     },
     // What has been prepared is not refused any more: it counted while it was, and counts again from now on.
     async execute(prepared, session) {
       const caller = callers.of(session);
+      const onEnd = () => {
+        caller.operations -= 1;
+        admission.ended();
+      };
       caller.operations += 1;
+      admission.running += 1;
       let goesOn = false;
       try {
         const outcome = await next.execute(prepared, session);
         if (outcome.incremental === undefined) return outcome;
         goesOn = true;
-        const onEnd = () => void (caller.operations -= 1);
         return { ...outcome, incremental: watchStream(outcome.incremental, { onEnd }) };
       } finally {
-        if (!goesOn) caller.operations -= 1;
+        if (!goesOn) onEnd();
       }
     },
     subscribe(prepared, session) {

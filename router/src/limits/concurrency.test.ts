@@ -35,10 +35,12 @@ afterAll(async () => {
   await Promise.all([graph.close(), subgraph.close()]);
 });
 
+const SCHEMA = 'type Query { slow: String fast: String } type Mutation { change: String }';
+
 /** On the test graph, or on a subgraph that answers when it is told to. */
 async function start(of: 'graph' | 'subgraph', concurrency: ConcurrencyOptions): Promise<TestRouter> {
   const controlled = {
-    supergraph: compose({ held: 'type Query { slow: String fast: String } type Mutation { change: String }' }),
+    supergraph: compose({ held: SCHEMA }),
     subgraphUrl: () => subgraph.url,
   };
   const router = await startTestRouter(of === 'graph' ? graph : controlled, { issuer, concurrency });
@@ -145,6 +147,105 @@ describe('operations', () => {
       socket.say(subscribe(id, '{ person(id: "p1") { id ... @defer { voices { id } } } }'));
       expect(await socket.hear('complete')).toEqual({ id, type: 'complete' });
     }
+  });
+});
+
+describe('what runs for everybody', () => {
+  const refused = { extensions: { code: 'OVERLOADED' } };
+
+  /** Lets so many callers wait in the subgraph. */
+  async function busy(router: TestRouter, count: number) {
+    const before = subgraph.asked.length;
+    const { release } = subgraph.hold('slow');
+    const tokens = await Promise.all(Array.from({ length: count }, (_, i) => tokenOf(`caller ${i}`)));
+    const answers = Promise.all(tokens.map((token) => router.query('{ slow }', { token })));
+    await until(() => subgraph.asked.length === before + count);
+    return { release, answers };
+  }
+
+  test('is as much as the limit says; who waits for too long is refused, over all transports, the rest is answered', async () => {
+    const router = await start('subgraph', { total: 3 });
+    const socket = await ready(router);
+    const { release, answers } = await busy(router, 3);
+    const asked = subgraph.asked.length;
+
+    socket.say(subscribe('1', '{ fast }'));
+    const late = ['{ fast }', 'mutation { change }', 'no document'].map((query) => router.query(query));
+    for (const answer of await Promise.all(late)) {
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+      expect(answer.errors).toMatchObject([refused]);
+    }
+    expect(await socket.hear('error')).toMatchObject({ id: '1', payload: [refused] });
+    expect(subgraph.asked).toHaveLength(asked);
+    expect(await router.metric('timbre_router_refusals_total', { code: 'OVERLOADED' })).toBe(4);
+    expect((await fetch(new URL('/readyz', router.url))).status).toBe(200);
+
+    release();
+    expect((await answers).map(({ errors }) => errors)).toEqual([[], [], []]);
+    for (let i = 0; i < 5; i += 1) expect((await router.query('{ fast }')).errors).toEqual([]);
+    socket.say(subscribe('2', '{ fast }'));
+    expect(await socket.hear('next')).toMatchObject({ id: '2' });
+  });
+
+  test('is one after the other where more come at once, and all are answered', async () => {
+    const router = await start('subgraph', { total: 1 });
+    const { release, answers } = await busy(router, 1);
+    const others = Array.from({ length: 60 }, (_, i) => router.query(i % 3 === 0 ? '{ nothing }' : '{ fast }'));
+    release();
+    await answers;
+    const codes = (await Promise.all(others)).map(codesOf);
+    expect(codes.filter((each) => each.length === 0)).toHaveLength(40);
+    expect(codes.filter((each) => each.includes('GRAPHQL_VALIDATION_FAILED'))).toHaveLength(20);
+  });
+
+  test('has no place for many of one caller', async () => {
+    const router = await start('subgraph', { total: 1, operations: 2 });
+    const { release, answers } = await busy(router, 1);
+    const eve = await tokenOf('eve');
+    const waiting = [1, 2].map(() => router.query('{ fast }', { token: eve }));
+    await until(async () => codesOf(await router.query('{ fast }', { token: eve })).includes('CONCURRENCY_LIMITED'));
+    release();
+    await answers;
+    expect((await Promise.all(waiting)).map(({ errors }) => errors)).toEqual([[], []]);
+  });
+
+  test('does not count what is open: it goes on while the rest is refused', async () => {
+    const router = await start('graph', { total: 1 });
+    const socket = await ready(router);
+    socket.say(
+      subscribe('1', QUIET),
+      subscribe('2', QUIET),
+      subscribe('3', 'subscription { ticks(count: 1) { sequence } }'),
+    );
+    await socket.hear('next');
+    expect((await router.query('{ who { userId } }')).errors).toEqual([]);
+  });
+
+  test('is more as soon as the configuration says so', async () => {
+    const router = await start('subgraph', { total: 1 });
+    const { release, answers } = await busy(router, 1);
+    await router.configure({ concurrency: { total: 2 } });
+    expect((await router.query('{ fast }')).errors).toEqual([]);
+    release();
+    await answers;
+  });
+
+  test('ends as soon as clients leave', async () => {
+    const router = await start('subgraph', { total: 1 });
+    const leaving = new AbortController();
+    const { held, release } = subgraph.hold('slow');
+    const left = fetch(router.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ slow }' }),
+      signal: leaving.signal,
+    });
+    await held;
+    const next = router.query('{ fast }');
+    leaving.abort();
+    await expect(left).rejects.toThrow('aborted');
+    expect((await next).errors).toEqual([]);
+    release();
   });
 });
 

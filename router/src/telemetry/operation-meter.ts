@@ -14,6 +14,8 @@ import type { BoundedNames } from './bounded-names.ts';
 export interface OperationMeter {
   /** @returns how long it took, in seconds */
   ended(end: OperationEnd): number;
+  /** A request has been refused before it was looked at. */
+  refused(code: ErrorCode): void;
   /** A subscription has ended that began well. */
   left(end: OperationEnd): void;
   /** Errors of an answer, or of an event of a subscription. */
@@ -86,6 +88,7 @@ export function createOperationMeter(registry: Registry, usage: FieldUsage): Ope
       }
       return seconds;
     },
+    refused: (code) => refusals.inc({ code }),
     left: () => undefined,
     errors: countErrors,
     know: (names) => operations.keep(names),

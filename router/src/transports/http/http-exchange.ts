@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Logger } from '@timbre/platform/logger';
 import type { Authenticate } from '../../auth/authenticator.ts';
 import type { Engine } from '../../engine.ts';
+import type { Admission } from '../../limits/admission.ts';
 import type { RouterMetrics } from '../../metrics.ts';
 import type { Departure } from '../../subgraphs/subgraph-transport.ts';
 import type { AccessLog } from '../access-log.ts';
@@ -15,6 +16,7 @@ import type { Send } from './send.ts';
 export interface HttpHandlerOptions {
   engine: Engine;
   authenticate: Authenticate;
+  admission: Admission;
   log: Logger;
   metrics: RouterMetrics;
   /** For requests that become no operation; those that do are told to `metrics`. */

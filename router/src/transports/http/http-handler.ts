@@ -12,6 +12,7 @@ import type { Session } from '../../engine.ts';
 import { internalError } from '../../execution/client-errors.ts';
 import type { OperationRequest } from '../../operations/prepare-operation.ts';
 import type { Departure } from '../../subgraphs/subgraph-transport.ts';
+import { OVERLOADED } from '../../limits/admission.ts';
 import { clientIdentityOf, isIdentified } from '../client-identity.ts';
 import { answerOperation } from './answer-operation.ts';
 import { isSimpleRequest, PREFLIGHT_HEADERS, preventCsrf } from './csrf.ts';
@@ -64,6 +65,11 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
 
 async function answer(exchange: Exchange): Promise<void> {
   const { options, req, res, search, requestId, accepted } = exchange;
+  // Before anything that takes longer than to say so.
+  if (options.admission.isOverloaded) {
+    options.metrics.operations.refused(OVERLOADED.code);
+    throw new HttpRefusal(OVERLOADED.status, OVERLOADED.code, OVERLOADED.message, OVERLOADED);
+  }
   const { csrfHeaders } = options;
   if (accepted.single === null && accepted.results === null && accepted.subscription === null) throw notAcceptable();
   if (csrfHeaders !== null) preventCsrf(req.headers, csrfHeaders);
