@@ -7,7 +7,6 @@ import {
   isNonNullType,
   isObjectType,
   isUnionType,
-  Kind,
   OperationTypeNode,
 } from 'graphql';
 import type {
@@ -17,16 +16,13 @@ import type {
   GraphQLInterfaceType,
   GraphQLObjectType,
   GraphQLOutputType,
-  GraphQLSchema,
-  InlineFragmentNode,
-  FragmentSpreadNode,
   OperationDefinitionNode,
-  SelectionNode,
   SelectionSetNode,
 } from 'graphql';
-import { compositeType, fieldOf } from '../auth/filter-operation.ts';
-import type { FragmentMap } from '../auth/filter-operation.ts';
+import { fieldOf } from '../auth/filter-operation.ts';
 import type { FieldCost, ShapeCosts } from '../demand/actual-cost.ts';
+import { collectFields, collectWithDeferred } from './collect-fields.ts';
+import type { CollectedField, CollectOptions, Selections } from './collect-fields.ts';
 import { leafSerializer } from './serialize-leaf.ts';
 import type { SerializeLeaf } from './serialize-leaf.ts';
 
@@ -84,46 +80,12 @@ export interface FieldsShape {
   weight: number;
 }
 
-export interface ShapeOptions {
-  schema: GraphQLSchema;
+export interface ShapeOptions extends CollectOptions {
   operation: OperationDefinitionNode;
-  fragments: FragmentMap;
-  denied: ReadonlySet<FieldNode>;
-  /** Of a dry run: fields that would have been taken out. */
-  reported: ReadonlySet<FieldNode>;
   /** The response name under which the plan fetches a field. */
   sourceOf: (field: FieldNode) => string;
-  /** By `@skip` and `@include`. */
-  isIncluded: (selection: SelectionNode) => boolean;
-  /** The plan's label of a fragment that is delivered later; null where it belongs to what is around it. */
-  deferLabelOf: (
-    fragment: InlineFragmentNode | FragmentSpreadNode,
-  ) => { planLabel: string; label: string | undefined } | null;
   /** Null where costs are not counted. */
   costs: ShapeCosts | null;
-}
-
-/** A selection set, and whether the field that it belongs to was itself taken out. */
-interface Selections {
-  set: SelectionSetNode;
-  denied: boolean;
-}
-
-interface Collected {
-  node: FieldNode;
-  /** True when no allowed selection asks for this response name. */
-  denied: boolean;
-  /** True when only what would have been taken out asks for it. */
-  reported: boolean;
-  inner: Selections[];
-}
-
-interface Collection {
-  fields: Map<string, Collected>;
-  /** Null: what is delivered later counts like the rest. */
-  deferred: Map<string, { label: string | undefined; sets: Selections[] }> | null;
-  /** What fragments have brought already: where they are spread again they bring nothing new. */
-  seen: Record<'allowed' | 'denied', Set<SelectionSetNode>>;
 }
 
 const ROOTS = [OperationTypeNode.QUERY, OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION];
@@ -146,48 +108,15 @@ export function compileShape(
   options: ShapeOptions,
   start?: { type: GraphQLCompositeType; set: SelectionSetNode },
 ): ObjectShape {
-  const { schema, operation, fragments } = options;
-
-  const collect = (
-    type: GraphQLObjectType | GraphQLInterfaceType,
-    selections: readonly Selections[],
-    into: Collection,
-  ): Collection => {
-    for (const { set, denied } of selections) {
-      for (const selection of set.selections) {
-        if (!options.isIncluded(selection)) continue;
-        if (selection.kind === Kind.FIELD) {
-          const isDenied = denied || options.denied.has(selection);
-          collectField(selection, { denied: isDenied, reported: options.reported.has(selection) }, into);
-          continue;
-        }
-        const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
-        if (fragment === undefined || !applies(schema, fragment.typeCondition?.name.value, type)) continue;
-        const inner = { set: fragment.selectionSet, denied };
-        const later = into.deferred === null ? null : options.deferLabelOf(selection);
-        if (into.deferred === null || later === null) {
-          const seen = into.seen[denied ? 'denied' : 'allowed'];
-          if (seen.has(inner.set)) continue;
-          seen.add(inner.set);
-          collect(type, [inner], into);
-        } else {
-          const part = into.deferred.get(later.planLabel);
-          if (part === undefined) into.deferred.set(later.planLabel, { label: later.label, sets: [inner] });
-          else part.sets.push(inner);
-        }
-      }
-    }
-    return into;
-  };
+  const { schema, operation } = options;
 
   const compileFields = (
     type: GraphQLObjectType | GraphQLInterfaceType,
     selections: readonly Selections[],
     all: readonly Selections[] | null,
   ): FieldsShape => {
-    const deferred: NonNullable<Collection['deferred']> = new Map();
-    const collected = collect(type, selections, { fields: new Map(), deferred, seen: nothingSeen() });
-    const whole = all && collect(type, all, { fields: new Map(), deferred: null, seen: nothingSeen() }).fields;
+    const collected = collectFields(type, selections, options);
+    const whole = all && collectWithDeferred(type, all, options);
     const fields = [...collected.fields].flatMap(([name, field]) => {
       const inWhole = whole?.get(name);
       // Another part shows it: this one must not put null in its place.
@@ -198,7 +127,7 @@ export function compileShape(
       fields,
       costly: fields.filter(({ cost }) => cost !== null),
       weight: options.costs?.ofType(type) ?? 0,
-      deferred: [...deferred].map(([planLabel, { label, sets }]) => {
+      deferred: [...collected.deferred].map(([planLabel, { label, sets }]) => {
         return { planLabel, label, object: compileObject(type, sets, all ?? selections) };
       }),
     };
@@ -206,7 +135,7 @@ export function compileShape(
 
   const compileField = (
     type: GraphQLObjectType | GraphQLInterfaceType,
-    { name, node, denied, reported, inner, all }: Collected & { name: string; all: readonly Selections[] | null },
+    { name, node, denied, reported, inner, all }: CollectedField & { name: string; all: readonly Selections[] | null },
   ): FieldShape | null => {
     const fieldName = node.name.value;
     const common = { name, denied, reported, coordinate: `${type.name}.${fieldName}` };
@@ -293,30 +222,4 @@ export function compileShape(
   const type = start?.type ?? schema.getRootType(operation.operation);
   if (!type) throw new Error(`The schema has no type for a ${operation.operation}.`);
   return compileObject(type, [{ set: start?.set ?? operation.selectionSet, denied: false }], null);
-}
-
-const nothingSeen = (): Collection['seen'] => ({ allowed: new Set(), denied: new Set() });
-
-function collectField(
-  node: FieldNode,
-  { denied, reported }: Pick<Collected, 'denied' | 'reported'>,
-  { fields }: Collection,
-): void {
-  const name = node.alias?.value ?? node.name.value;
-  const known = fields.get(name);
-  const entry = known ?? { node, denied, reported, inner: [] };
-  entry.denied &&= denied;
-  entry.reported &&= reported;
-  if (node.selectionSet !== undefined) entry.inner.push({ set: node.selectionSet, denied });
-  if (known === undefined) fields.set(name, entry);
-}
-
-function applies(
-  schema: GraphQLSchema,
-  condition: string | undefined,
-  type: GraphQLObjectType | GraphQLInterfaceType,
-): boolean {
-  if (condition === undefined || condition === type.name) return true;
-  const conditional = compositeType(schema, condition);
-  return conditional !== null && !isObjectType(conditional) && schema.isSubType(conditional, type);
 }
