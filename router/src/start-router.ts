@@ -1,11 +1,8 @@
 import { join } from 'node:path';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bus } from '@timbre/platform/bus/bus';
 import { loadDevIssuer } from '@timbre/platform/dev-issuer';
 import { EnvError } from '@timbre/platform/env';
 import type { EnvSource } from '@timbre/platform/env';
-import { AppError } from '@timbre/platform/errors';
-import { sendJson } from '@timbre/platform/http-body';
 import { startHttpServer } from '@timbre/platform/http-server';
 import type { HttpHandler, HttpServer } from '@timbre/platform/http-server';
 import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
@@ -21,11 +18,10 @@ import { createMediaHandler, isMediaPath } from '@timbre/platform/storage/media-
 import { createUrlSigner } from '@timbre/platform/storage/url-signer';
 import { authenticateNobody } from './auth/authenticator.ts';
 import { createIdentitySource } from './auth/identity-source.ts';
-import { LOGOUT_URL_PATH } from './auth/logout-handler.ts';
 import { startAuthentication } from './auth/start-authentication.ts';
 import type { Authentication, IssuerSettings } from './auth/start-authentication.ts';
 import { followConfiguration } from './configuration/follow-configuration.ts';
-import { optionsOf } from './configuration/options-of.ts';
+import { policiesOf } from './configuration/policies-of.ts';
 import { readConfiguration } from './configuration/read-configuration.ts';
 import type { RouterConfiguration } from './configuration/router-configuration.ts';
 import { openDocuments } from './documents/open-documents.ts';
@@ -33,17 +29,15 @@ import type { OpenDocuments } from './documents/open-documents.ts';
 import { subgraphVariable } from './env.ts';
 import type { RouterSettings, TimbreSettings } from './env.ts';
 import { createRouter } from './router.ts';
+import { GRAPHQL_PATH, isOfThisMachine, pathOf, routeRequests } from './route-requests.ts';
 import type { RouterOptions } from './router-options.ts';
 import { textSource } from './sources/text-source.ts';
 import type { TextSource } from './sources/text-source.ts';
 import { watchSource } from './sources/watch-source.ts';
-import { SANDBOX_ORIGINS } from './transports/http/cors.ts';
 import { securityHeaders } from './transports/http/security-headers.ts';
 import { usageHandler } from './telemetry/usage-handler.ts';
 import { landingPage } from './transports/http/landing-page.ts';
 
-const GRAPHQL_PATH = '/graphql';
-const INVALIDATION_PATH = '/cache/invalidate';
 /** Clients come by thousands at once when a router before it has gone. */
 const LISTENERS = 16;
 /** What a router takes from a changed configuration without a restart. */
@@ -107,7 +101,7 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
     ready: () => undefined,
     headers,
     lameDuckMs: configuration.lameDuckMs ?? 0,
-    handler: route(
+    handler: routeRequests(
       {
         graphql: router.handle,
         media,
@@ -161,35 +155,6 @@ export async function startRouter(settings: RouterSettings, variables: EnvSource
   };
 }
 
-interface Handlers {
-  graphql: HttpHandler;
-  media: HttpHandler | null;
-  logOut: HttpHandler | null;
-  /** For this machine only. */
-  usage: HttpHandler;
-  invalidate: HttpHandler | null;
-}
-
-function route(
-  { graphql, media, logOut, usage, invalidate }: Handlers,
-  { headers, ready }: { headers: Readonly<Record<string, string>>; ready: () => boolean },
-): HttpHandler {
-  return (req: IncomingMessage, res: ServerResponse) => {
-    const path = pathOf(req);
-    if (path === GRAPHQL_PATH || path === '/') return graphql(req, res);
-    if (path === '/health' && (req.method === 'GET' || req.method === 'HEAD')) {
-      return ready()
-        ? sendJson(res, 200, { status: 'ready' }, headers)
-        : sendJson(res, 503, { status: 'draining' }, headers);
-    }
-    if (media !== null && isMediaPath(path)) return media(req, res);
-    if (logOut !== null && path === LOGOUT_URL_PATH) return logOut(req, res);
-    if (invalidate !== null && path === INVALIDATION_PATH) return invalidate(req, res);
-    if (path === '/usage' && isOfThisMachine(req)) return usage(req, res);
-    throw new AppError('NOT_FOUND', `There is nothing here; the graph is at ${GRAPHQL_PATH}.`);
-  };
-}
-
 /** Without one a router knows of no changes but those that it has seen, or was told of by the bus. */
 async function storeOf(
   { responseCache }: RouterConfiguration,
@@ -221,31 +186,6 @@ async function readSupergraph(source: TextSource): Promise<string> {
       `The supergraph ${source.name} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`,
     ]);
   }
-}
-
-/** In development everybody may look at Timbre's own graph. */
-function policiesOf(configuration: RouterConfiguration, settings: RouterSettings): Partial<RouterOptions> {
-  const options = withFlags(optionsOf(configuration), settings);
-  const isOpen = settings.profile === 'timbre' && !settings.production;
-  return isOpen ? { ...options, mayIntrospect: () => true } : options;
-}
-
-/** Flags go before what the configuration says. */
-function withFlags(options: Partial<RouterOptions>, settings: RouterSettings): Partial<RouterOptions> {
-  const { maxCost, maxDepth, maxAliases } = settings;
-  const limits = { ...options.limits };
-  if (maxDepth !== null) limits.maxDepth = maxDepth;
-  if (maxAliases !== null) limits.maxAliases = maxAliases;
-  const { demand = null } = options;
-  const most = maxCost === null ? demand : { ...demand, mode: 'enforce' as const, maximum: { default: maxCost } };
-  return { ...options, limits, demand: most, cors: { ...options.cors, origins: corsOrigins(options, settings) } };
-}
-
-/** Sandbox is a page of Apollo's: it may use what is open anyway, and what runs on a developer's machine. */
-function corsOrigins({ cors }: Partial<RouterOptions>, settings: RouterSettings): readonly string[] {
-  if (settings.profile === 'open') return cors?.origins ?? SANDBOX_ORIGINS;
-  const origins = [...(cors?.origins ?? []), ...settings.corsOrigins];
-  return settings.production ? origins : [...origins, ...SANDBOX_ORIGINS];
 }
 
 /** What differs between Timbre's own graph and any other. */
@@ -296,17 +236,4 @@ async function mediaHandler(settings: TimbreSettings, log: Logger): Promise<Http
 
 function isHttps(settings: RouterSettings): boolean {
   return settings.profile === 'timbre' && settings.publicUrl?.startsWith('https:') === true;
-}
-
-function pathOf(req: IncomingMessage): string {
-  return (req.url ?? '/').split('?', 1)[0] ?? '/';
-}
-
-/** What proxies add, of which one may stand on this machine and pass on what comes from anywhere. */
-const FORWARDING_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'] as const;
-
-function isOfThisMachine({ socket, headers }: IncomingMessage): boolean {
-  const address = socket.remoteAddress ?? '';
-  const isLoopback = address === '::1' || /^(?:::ffff:)?127\./.test(address);
-  return isLoopback && FORWARDING_HEADERS.every((name) => headers[name] === undefined);
 }

@@ -3,14 +3,14 @@ import type { Engine, Policy, Session } from '../engine.ts';
 import type { IncrementalUpdate } from '../execution/deferral.ts';
 import type { ExecutionOutcome } from '../execution/execute-operation.ts';
 import type { OutcomeStream } from '../subscriptions/subscribe-operation.ts';
-import { budgetHeaders } from './budget-headers.ts';
 import type { Allowance, Budgets, Taken } from './budgets.ts';
 import { forPrincipal } from './demand-options.ts';
 import type { DemandOptions } from './demand-options.ts';
 import type { DemandMeters } from './demand-metrics.ts';
-import type { ActualCost, CostBySubgraph } from './operation-costs.ts';
+import type { ActualCost } from './operation-costs.ts';
 import type { OperationRequest, PreparedOperation } from '../operations/prepare-operation.ts';
 import { throttled, throttledMessage } from './throttled.ts';
+import { createToldCosts } from './told-costs.ts';
 
 export interface DemandPolicyOptions extends Pick<
   DemandOptions,
@@ -21,9 +21,6 @@ export interface DemandPolicyOptions extends Pick<
   keyOf: (session: Session) => string;
   meters: DemandMeters;
 }
-
-/** What clients are told. */
-type Numbers = Readonly<Record<string, unknown>>;
 
 /** One operation and the bucket that it is paid from. */
 interface Bill {
@@ -53,6 +50,7 @@ interface Settlement {
 export function createDemandPolicy(options: DemandPolicyOptions): Policy {
   const { mode, budget = null, planning = 0, tell = false, bySubgraph = false, budgets, keyOf, meters } = options;
   const enforces = mode === 'enforce';
+  const told = createToldCosts({ tell, bySubgraph });
 
   /** @throws OperationRefused. Where costs are only measured, what it would refuse is counted when it is to be paid. */
   function checkNotEmpty(key: string, allowance: Allowance): void {
@@ -107,23 +105,9 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     return { ...made, taken: { ...taken, available: taken.source.give(key, allowance, -estimated) } };
   }
 
-  /** Beside the totals, what of them is whose. */
-  const numbersOf = (
-    totals: Numbers,
-    { estimatedBySubgraph }: PreparedOperation,
-    cost: ActualCost | undefined,
-  ): Numbers =>
-    bySubgraph && tell
-      ? { ...totals, bySubgraph: shares(estimatedBySubgraph ?? {}, cost?.bySubgraph ?? null) }
-      : totals;
-
   /** @returns what is in the bucket then */
   const settle = ({ key, allowance, estimated, taken }: Bill, actual: number): number =>
     actual === estimated ? taken.available : taken.source.give(key, allowance, estimated - actual);
-
-  const costExtension = (made: Bill | null, numbers: Numbers, available: number) => ({
-    cost: made === null ? numbers : { ...numbers, budget: { ...budgetOf(made.allowance, available) } },
-  });
 
   function settled(
     outcome: ExecutionOutcome,
@@ -136,18 +120,12 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     meters.of(session.principal).actual(actual);
     const hasLeft = session.signal?.aborted === true;
     const available = made === null ? 0 : settle(made, hasLeft ? withoutRefund(actual, made) : actual);
-    return dressed(outcome, made, numbersOf({ estimated, actual }, prepared, outcome.cost), available);
-  }
-
-  function dressed(
-    outcome: ExecutionOutcome,
-    made: Bill | null,
-    numbers: Numbers,
-    available: number,
-  ): ExecutionOutcome {
-    if (tell) outcome.extensions = { ...outcome.extensions, ...costExtension(made, numbers, available) };
-    if (made !== null) outcome.headers = { ...outcome.headers, ...budgetHeaders(made.allowance, available, null) };
-    return outcome;
+    return told.dress(
+      outcome,
+      made?.allowance,
+      told.numbersOf({ estimated, actual }, prepared, outcome.cost),
+      available,
+    );
   }
 
   /** The last part says what all of it has cost. */
@@ -172,15 +150,11 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
           if (part.done === true) end();
           else if (!part.value.hasNext) {
             const left = end();
-            const numbers = numbersOf({ estimated, actual: cost?.total ?? estimated }, prepared, cost);
-            if (tell)
-              return {
-                value: {
-                  ...part.value,
-                  extensions: { ...part.value.extensions, ...costExtension(made, numbers, left) },
-                },
-                done: false,
-              };
+            if (tell) {
+              const numbers = told.numbersOf({ estimated, actual: cost?.total ?? estimated }, prepared, cost);
+              const extensions = { ...part.value.extensions, ...told.extension(made?.allowance, numbers, left) };
+              return { value: { ...part.value, extensions }, done: false };
+            }
           }
           return part;
         } catch (error) {
@@ -213,7 +187,12 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
     }
     const { incremental, cost } = outcome;
     if (incremental === undefined) return settled(outcome, made, prepared, session);
-    const first = dressed(outcome, made, numbersOf({ estimated }, prepared, undefined), made?.taken.available ?? 0);
+    const first = told.dress(
+      outcome,
+      made?.allowance,
+      told.numbersOf({ estimated }, prepared, undefined),
+      made?.taken.available ?? 0,
+    );
     return { ...first, incremental: settledAtEnd(incremental, { made, cost, prepared, session }) };
   }
 
@@ -226,12 +205,12 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
   ): Promise<ExecutionOutcome | null> {
     const actual = event.cost?.total ?? 0;
     meters.of(session.principal).actual(actual);
-    const numbers = numbersOf({ actual }, prepared, event.cost);
-    if (made === null) return dressed(event, null, numbers, 0);
+    const numbers = told.numbersOf({ actual }, prepared, event.cost);
+    if (made === null) return told.dress(event, undefined, numbers, 0);
     const { key, allowance } = made;
     const taken = await budgets.take(key, allowance, actual);
-    if (taken.granted) return dressed(event, made, numbers, taken.available);
-    if (!enforces) return dressed(event, made, numbers, taken.source.give(key, allowance, -actual));
+    if (taken.granted) return told.dress(event, allowance, numbers, taken.available);
+    if (!enforces) return told.dress(event, allowance, numbers, taken.source.give(key, allowance, -actual));
     made.taken = taken;
     return null;
   }
@@ -291,19 +270,6 @@ export function createDemandPolicy(options: DemandPolicyOptions): Policy {
  */
 function withoutRefund(actual: number, { estimated }: Bill): number {
   return Math.max(actual, estimated);
-}
-
-function shares(estimated: CostBySubgraph, actual: CostBySubgraph | null): Record<string, Numbers> {
-  const told: Record<string, Numbers> = {};
-  for (const subgraph in { ...estimated, ...actual }) {
-    const share = { estimated: estimated[subgraph] ?? 0 };
-    told[subgraph] = actual === null ? share : { ...share, actual: actual[subgraph] ?? 0 };
-  }
-  return told;
-}
-
-function budgetOf({ limit, restoreRate }: Allowance, available: number) {
-  return { limit, available: Math.floor(available), restoreRate };
 }
 
 function outOfPoints(cost: number, made: Bill | null): GraphQLError {

@@ -5,18 +5,11 @@ import { GraphQLError } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../auth/principal.ts';
 import { onRevoked } from '../auth/revocation.ts';
-import { codeOf } from '../error-code.ts';
-import { internalError } from '../execution/client-errors.ts';
 import type { FetchStep } from '../execution/compile-plan.ts';
-import { executeEvent } from '../execution/execute-operation.ts';
-import { withoutPrivate } from '../execution/redact-errors.ts';
-import type { RedactErrors } from '../execution/redact-errors.ts';
 import type { Execution, ExecutionOutcome } from '../execution/execute-operation.ts';
-import { parseSubgraphResponse } from '../subgraphs/read-response.ts';
-import { SubgraphFailure } from '../subgraphs/subgraph-transport.ts';
 import type { CallContext } from '../subgraphs/subgraph-transport.ts';
-import { beginEventSpan } from '../telemetry/event-span.ts';
 import { atSecond } from './at-second.ts';
+import { completeEvent, upstreamError } from './complete-event.ts';
 import { createEventQueue } from './event-queue.ts';
 import { upstreamOperation } from './resume.ts';
 import type { Place, ResumeRules, UpstreamOperation } from './resume.ts';
@@ -274,41 +267,4 @@ function release(target: SharedTarget): void {
   if (target.holds > 0 || target.left) return;
   target.left = true;
   target.onLeft();
-}
-
-async function completeEvent(
-  event: unknown,
-  { execution, executionIn, primary }: SubscriptionTarget,
-  { context, log }: SubscribeOptions,
-): Promise<ExecutionOutcome> {
-  const span = context.span?.recorded === true ? beginEventSpan(context.span, event) : undefined;
-  try {
-    const response = parseSubgraphResponse(primary.operation.subgraph, event);
-    const outcome = await executeEvent(span === undefined ? execution : executionIn(span), response);
-    if (outcome.errors !== undefined) span?.fail(codeOf(outcome.errors[0]));
-    return outcome;
-  } catch (error) {
-    span?.fail(error instanceof SubgraphFailure ? error.code : 'INTERNAL_SERVER_ERROR');
-    if (error instanceof SubgraphFailure) return { data: null, errors: [failureError(error)] };
-    log.error({ err: error, requestId: context.requestId }, 'an event could not be completed');
-    return { data: null, errors: [internalError(context.requestId)] };
-  } finally {
-    span?.end();
-  }
-}
-
-function upstreamError(subgraph: string, errors: readonly unknown[], redact: RedactErrors | null): GraphQLError {
-  try {
-    const sent = parseSubgraphResponse(subgraph, { errors }).errors ?? [];
-    const [first] = redact?.(sent, subgraph) ?? sent;
-    const extensions = withoutPrivate(first?.extensions);
-    return new GraphQLError(first?.message ?? 'The subgraph ended the subscription.', { extensions });
-  } catch (error) {
-    if (error instanceof SubgraphFailure) return failureError(error);
-    throw error;
-  }
-}
-
-function failureError({ message, code, subgraph }: SubgraphFailure): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, service: subgraph } });
 }
