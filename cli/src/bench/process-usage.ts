@@ -12,6 +12,16 @@ export function cpuSeconds(pid: number): number | null {
   return family && [...family.values()].reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;
 }
 
+/** The same of several at one look; 0 where there is no `/proc`, or no such process. */
+export function cpuSecondsOf(pids: readonly number[]): number[] {
+  const table = readProcessTable();
+  return pids.map((pid) => {
+    let ticks = 0;
+    for (const member of table === null ? [] : membersOf(pid, table)) ticks += table?.get(member)?.ticks ?? 0;
+    return ticks / TICKS_PER_SECOND;
+  });
+}
+
 /** Resident now, bytes, of a process and its living descendants; null where there is no `/proc`. */
 export function residentBytes(pid: number): number | null {
   return memoryOf(pid, 'VmRSS');
@@ -36,16 +46,22 @@ function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number | null {
 function familyOf(pid: number): Map<number, number> | null {
   const table = readProcessTable();
   if (!table) return null;
+  return new Map([...membersOf(pid, table)].map((member) => [member, table.get(member)?.ticks ?? 0]));
+}
+
+type ProcessTable = ReadonlyMap<number, { parent: number; ticks: number }>;
+
+function membersOf(pid: number, table: ProcessTable): Set<number> {
   const family = new Set([pid]);
   // A child's pid may be smaller than its parent's after a wrap-around: repeat until nothing is added.
   for (let size = 0; size !== family.size;) {
     size = family.size;
     for (const [child, { parent }] of table) if (family.has(parent)) family.add(child);
   }
-  return new Map([...family].map((member) => [member, table.get(member)?.ticks ?? 0]));
+  return family;
 }
 
-function readProcessTable(): Map<number, { parent: number; ticks: number }> | null {
+function readProcessTable(): ProcessTable | null {
   try {
     const table = new Map<number, { parent: number; ticks: number }>();
     for (const entry of readdirSync('/proc')) {

@@ -13,6 +13,8 @@ import { printPackageTimes, printSelfTimes } from './self-times.ts';
 import { attachInspector } from './system/attach-inspector.ts';
 import { findRate, holds, MAX_P99_MS } from './system/find-rate.ts';
 import { startIdleSubscribers, startOpenLoad, type LoadResult, type LoadRun, type OpenLoad } from './system/load.ts';
+import { measureCold } from './system/measure-cold.ts';
+import { printTimeline, sampleCpu } from './system/print-timeline.ts';
 import { seed } from './system/seed.ts';
 import { withProductionSystem, type ProductionSystem } from './system/with-production-system.ts';
 import { aligned } from './table.ts';
@@ -46,6 +48,8 @@ of ${STEP_SECONDS} s, each after ${WARM_SECONDS} s at its rate that are not coun
   --minutes M         for which the rate must hold, default 5
   --subscriptions N   open ones, default 10000
   --principals N      default 500
+  --cold              with --rate: at once, with nothing warm, kept or open; prints when it has caught up
+  --timeline          also prints what became of each second, and what each process worked in it
   --profile           also prints where the CPU time of each service went in these minutes; it is slower for it`,
     args,
     options: {
@@ -53,6 +57,8 @@ of ${STEP_SECONDS} s, each after ${WARM_SECONDS} s at its rate that are not coun
       minutes: { type: 'string', default: '5' },
       subscriptions: { type: 'string', default: '10000' },
       principals: { type: 'string', default: '500' },
+      cold: { type: 'boolean', default: false },
+      timeline: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
     },
     run: async (values) => {
@@ -64,7 +70,15 @@ of ${STEP_SECONDS} s, each after ${WARM_SECONDS} s at its rate that are not coun
       await requireFiles(subscriptions + SPARE_FILES);
       // What is started from here on inherits it.
       spawnSync('taskset', ['-a', '-cp', '0,1', String(process.pid)]);
-      const plan = { rate, minutes, subscriptions, principals, profile: values.profile };
+      if (values.cold) {
+        if (rate === null) throw new CommandError('--cold needs --rate.');
+        await withProductionSystem({}, async (system) =>
+          measureCold(system, { rate, seconds: minutes * 60, principals: await seeded(system, principals) }),
+        );
+        return;
+      }
+      const { profile, timeline } = values;
+      const plan = { rate, minutes, subscriptions, principals, profile, timeline };
       await withProductionSystem({}, (system) => measure(system, plan));
     },
   });
@@ -76,6 +90,7 @@ interface Plan {
   subscriptions: number;
   principals: number;
   profile: boolean;
+  timeline: boolean;
 }
 
 async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
@@ -126,7 +141,9 @@ async function measure(system: ProductionSystem, plan: Plan): Promise<void> {
       if (rate === 0) throw new CommandError('Not even the lowest rate holds.');
       console.error(`Holding ${rate}/s for ${plan.minutes} min…`);
       const stopProfiles = plan.profile ? await startProfiles(system) : null;
+      const cpu = plan.timeline ? sampleCpu(pidsOf(measured)) : null;
       const step = await attempt(rate, plan.minutes * 60);
+      if (cpu !== null) printTimeline(step.result, cpu());
       await stopProfiles?.();
       if (holds(step.result) || plan.rate !== null) {
         printReport(step, atRest, rate);

@@ -20,7 +20,17 @@ export const loadSettingsSchema = z.object({
   subscriptions: z.array(z.number()),
 });
 
-const summarySchema = z.object({ requests: z.number(), p50Ms: z.number(), p99Ms: z.number(), p999Ms: z.number() });
+const quantiles = { p50Ms: z.number(), p99Ms: z.number(), p999Ms: z.number() };
+const summarySchema = z.object({ requests: z.number(), ...quantiles });
+
+const secondSchema = z.object({
+  /** In time, and as it should be: of these the quantiles are. */
+  answered: z.number(),
+  /** By the router, as it had too much to do. */
+  refused: z.number(),
+  failed: z.number(),
+  ...quantiles,
+});
 
 export const resultSchema = z.object({
   ...summarySchema.shape,
@@ -32,6 +42,8 @@ export const resultSchema = z.object({
   /** Connections that were needed. */
   connections: z.number(),
   byOperation: z.record(z.string(), summarySchema),
+  /** Of what was due in each second of the run, those before it counted too. What was never answered is in none of them. */
+  timeline: z.array(secondSchema),
 });
 
 export const runSchema = z.object({

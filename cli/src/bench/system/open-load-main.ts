@@ -16,6 +16,8 @@ const principals = z.array(seededPrincipalSchema).parse(JSON.parse(readFileSync(
 /** An answer that takes longer is an error. */
 const PATIENCE_MS = 10_000;
 const KEPT_FAILURES = 10;
+/** How an answer begins that refuses a request as there is too much to do. */
+const OVERLOADED = '503 ';
 const MAX_CONNECTIONS = 2_000;
 
 const heads = principals.map(
@@ -35,8 +37,13 @@ async function run(argument: unknown): Promise<LoadResult> {
   const { perSecond, warmSeconds, seconds, seed, maxP99Ms } = runSchema.parse(argument);
   const random = seededRandom(seed);
   const pick = (count: number): number => zipf(count, 1)(random());
-  const latencies = operations.map((): number[] => []);
+  const latencies = operations.map(emptyLatencies);
   const failures: string[] = [];
+  const timeline = Array.from({ length: warmSeconds + seconds }, () => ({
+    latencies: emptyLatencies(),
+    failed: 0,
+    refused: 0,
+  }));
   let failed = 0;
   let slow = 0;
   let pending = 0;
@@ -51,7 +58,8 @@ async function run(argument: unknown): Promise<LoadResult> {
     const who = Math.floor(random() * principals.length);
     const operation = operations[index];
     const principal = principals[who];
-    if (operation === undefined || principal === undefined) return;
+    const second = timeline[Math.floor((due - begun) / 1000)];
+    if (operation === undefined || principal === undefined || second === undefined) return;
     const body = `${operation.body}${JSON.stringify(operation.variables(principal, pick))}}`;
     pending++;
     pools[sent++ % pools.length]?.post(`${heads[who]}${body.length}\r\n\r\n${body}`, (failure) => {
@@ -63,7 +71,11 @@ async function run(argument: unknown): Promise<LoadResult> {
       const reason = failure ?? (latency > PATIENCE_MS ? `answered after ${latency.toFixed(0)} ms` : null);
       if (reason !== null) {
         failed++;
+        if (failure?.startsWith(OVERLOADED) === true) second.refused++;
+        else second.failed++;
         if (failures.length < KEPT_FAILURES) failures.push(`${operation.name}: ${reason}`);
+      } else {
+        second.latencies.push(latency);
       }
       if (--pending === 0 && allSent) allAnswered.resolve();
     });
@@ -95,9 +107,15 @@ async function run(argument: unknown): Promise<LoadResult> {
     failed: failed + pending,
     failures,
     connections,
+    timeline: timeline.map((second) => {
+      const { requests, ...latency } = summaryOf(second.latencies);
+      return { answered: requests, refused: second.refused, failed: second.failed, ...latency };
+    }),
     byOperation: Object.fromEntries(operations.map(({ name }, index) => [name, summaryOf(latencies[index] ?? [])])),
   };
 }
+
+const emptyLatencies = (): number[] => [];
 
 function summaryOf(latencies: readonly number[]) {
   const sorted = Float64Array.from(latencies).toSorted();
