@@ -16,9 +16,9 @@ interface Waiting {
 }
 
 /** How long something waits at most before it is begun. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 2_000;
 /** What a pause has left behind is begun within the patience. Where somebody waits for longer than that, it is overload. */
-const SHORT_PATIENCE_MS = 100;
+const SHORT_PATIENCE_MS = 200;
 /** How long a turn of the event loop begins what has just come; the rest waits for the next turns, and so many are begun in each. */
 const TURN_MS = 10;
 const BEGUN_IN_A_TURN = 32;

@@ -11,7 +11,7 @@ import type { Callers } from './callers.ts';
 
 /** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
 export interface ConcurrencyOptions {
-  /** Queries and mutations of everybody at once; others wait for a second at most. */
+  /** Queries and mutations of everybody at once; others wait for two seconds at most. */
   total?: number;
   /** Queries and mutations at once. */
   operations?: number;
