@@ -36,6 +36,7 @@ export class Admission {
   readonly #limit: () => number;
   readonly #line: Waiting[] = [];
   #lineSince = 0;
+  #refusedAt = -Infinity;
   #turnEnds = 0;
   #turn: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -64,8 +65,9 @@ export class Admission {
     }
     if (this.#line.length === 0) {
       if (this.running < limit && now < this.#turnEnds) return undefined;
-      this.#lineSince = now;
-      if (this.#timer === null) this.#timer = setTimeout(this.#refuseLate, PATIENCE_MS).unref();
+      // A line that is empty because all were refused is no end of the overload.
+      if (now - this.#refusedAt > PATIENCE_MS) this.#lineSince = now;
+      if (this.#timer === null) this.#timer = setTimeout(this.#refuseLate, this.#patience(now)).unref();
     }
     return new Promise((admit, refuse) => this.#line.push({ since: now, admit, refuse }));
   }
@@ -97,6 +99,7 @@ export class Admission {
     const patience = this.#patience(now);
     const inTime = this.#line.findIndex(({ since }) => now - since < patience);
     const late = this.#line.splice(0, inTime === -1 ? this.#line.length : inTime);
+    if (late.length > 0) this.#refusedAt = now;
     for (const { refuse } of late) refuse(overloaded());
     const [first] = this.#line;
     if (first !== undefined) this.#timer = setTimeout(this.#refuseLate, first.since + patience - now).unref();
