@@ -6,6 +6,7 @@ import { createApiKeys } from '@timbre/platform/api-key';
 import { createIdentitySigner } from '@timbre/platform/identity';
 import { newId } from '@timbre/platform/ids';
 import { createLogger } from '@timbre/platform/logger';
+import { PRINCIPAL_PATH } from '@timbre/platform/principal';
 import { redisMissing, startRedis } from '@timbre/platform/testing/redis';
 import type { RedisServer } from '@timbre/platform/testing/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -249,7 +250,7 @@ describe('what is revoked', () => {
     users.hold = released.promise;
     const asked = users.asked.length;
     const early = router.query(WHO, { token });
-    await until(() => users.asked.length > asked);
+    await until(() => users.asked.includes(PRINCIPAL_PATH, asked));
     users.hold = null;
     for (const value of [sid, other]) users.revoke({ kind: 'session', issuer: ISSUER, value });
     await bus.publish(channels.revocations, '');

@@ -26,7 +26,7 @@ export interface UsersStandIn {
   logouts: LogoutRequest[];
   /** Answers 500 while it is true. */
   fails: boolean;
-  /** Holds answers back, which are made before, until it resolves. */
+  /** Holds back what it says of somebody, which is said before, until it resolves; what is revoked is told meanwhile. */
   hold: Promise<void> | null;
   close(): void;
 }
@@ -79,7 +79,7 @@ export async function startUsersStandIn(): Promise<UsersStandIn> {
         return;
       }
       const answer = JSON.stringify(answers[path]?.(JSON.parse(Buffer.concat(parts).toString())));
-      if (standIn.hold === null) res.end(answer);
+      if (standIn.hold === null || path === REVOCATIONS_PATH) res.end(answer);
       else void standIn.hold.then(() => res.end(answer));
     });
   });
