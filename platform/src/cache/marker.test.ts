@@ -68,4 +68,33 @@ describe.skipIf(redisMissing !== null)('a store in Redis', () => {
       expect(read?.values.map(readMarker)).toEqual([expected, expected]);
     }
   });
+
+  const marker = async (name: string) => readMarker((await store.read([name]))?.values[0] ?? null);
+
+  test('marks one beside others in another way, and takes away a part of it', async () => {
+    const begun = await store.mark(['own'], { ttlMs: 60_000, parts: ['b:1'] });
+    const other = await store.mark(['own'], { ttlMs: 60_000, parts: ['b:2'] });
+    const ended = await store.mark(['theirs'], {
+      ttlMs: 60_000,
+      beside: { marker: 'own', parts: ['told'], without: 'b:1' },
+    });
+    expect(other).toBe((begun ?? 0) + 1);
+    expect(await marker('theirs')).toEqual({ all: ended, parts: new Map() });
+    expect(await marker('own')).toEqual({
+      all: 0,
+      parts: new Map([
+        ['b:2', other],
+        ['told', ended],
+      ]),
+    });
+    const whole = await store.mark([], { ttlMs: 60_000, beside: { marker: 'own', parts: null, without: 'b:2' } });
+    expect(await marker('own')).toEqual({ all: whole, parts: new Map() });
+  });
+
+  test('marks the whole where there are very many parts', async () => {
+    for (let index = 0; index < 200; index += 1) await store.mark(['many'], { ttlMs: 60_000, parts: [`b:${index}`] });
+    expect((await marker('many')).parts.size).toBe(200);
+    const last = await store.mark(['many'], { ttlMs: 60_000, parts: ['b:last'] });
+    expect(await marker('many')).toEqual({ all: last, parts: new Map() });
+  });
 });

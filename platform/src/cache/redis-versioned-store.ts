@@ -17,10 +17,13 @@ const PREFIX = 'timbre:versioned:';
 const SEQUENCE = 'sequence';
 const EPOCH = 'epoch';
 const ONCE_MS = 60_000;
+/** Of a marker: those of mutations whose end was never told stay. */
+const MAX_PARTS = 200;
+
 /**
  * KEYS: sequence, epoch, the name of what is done once or '', markers. ARGV: where the sequence begins and the name of
  * the epoch where there is none; where it must be at least; how long markers last; how long what is done once is remembered;
- * the parts of the markers, none for the whole.
+ * for each marker its parts, with a minus those that are taken away, or '' for the whole. Of very many parts, it is the whole.
  */
 const MARK = `
 if KEYS[3] ~= '' and not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[5]) then return redis.call('GET', KEYS[1]) end
@@ -33,13 +36,20 @@ if sequence <= tonumber(ARGV[3]) then
 end
 for i = 4, #KEYS do
   local marker = now
-  if #ARGV > 5 then
+  if ARGV[i + 2] ~= '' then
     local before = redis.call('GET', KEYS[i]) or '0'
     local parts = {}
     for part, marked in string.gmatch(before, '(%S+)=(%d+)') do parts[part] = marked end
-    for part = 6, #ARGV do parts[ARGV[part]] = now end
+    for part in string.gmatch(ARGV[i + 2], '%S+') do
+      if string.sub(part, 1, 1) == '-' then parts[string.sub(part, 2)] = nil else parts[part] = now end
+    end
+    local count = 0
     marker = string.match(before, '^%S+')
-    for part, marked in pairs(parts) do marker = marker .. ' ' .. part .. '=' .. marked end
+    for part, marked in pairs(parts) do
+      count = count + 1
+      marker = marker .. ' ' .. part .. '=' .. marked
+    end
+    if count > ${MAX_PARTS} then marker = now end
   end
   redis.call('SET', KEYS[i], marker, 'PX', ARGV[4])
 end
@@ -94,19 +104,14 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
   function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T | null> {
     return new Promise((resolve) => {
       let isLate = false;
-      let hasEnded = false;
-      const isDue = () => {
-        if (hasEnded) return;
+      const timer = setTimeout(() => {
         isLate = true;
         late += 1;
         wasAway = true;
         log.warn({ deadlineMs }, 'the versioned store is slow');
         resolve(null);
-      };
-      // What came while this process was busy with something else is looked at first.
-      const timer = setTimeout(setImmediate, deadlineMs, isDue);
+      }, deadlineMs);
       const end = (value: T | null) => {
-        hasEnded = true;
         clearTimeout(timer);
         if (isLate) {
           late -= 1;
@@ -147,14 +152,16 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     });
   }
 
-  async function mark(markers: readonly string[], { ttlMs, once, parts }: MarkOptions): Promise<number | null> {
+  async function mark(markers: readonly string[], { ttlMs, once, parts, beside }: MarkOptions): Promise<number | null> {
     if (redis.status !== 'ready') return null;
     const keys = [
       PREFIX + SEQUENCE,
       PREFIX + EPOCH,
       once === undefined ? '' : `${PREFIX}once:${once}`,
       ...markers.map((marker) => PREFIX + marker),
+      ...(beside === undefined ? [] : [PREFIX + beside.marker]),
     ];
+    const set = (some: readonly string[] | null | undefined) => (some ?? []).join(' ');
     const parameters = [
       keys.length,
       ...keys,
@@ -164,7 +171,9 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
       Math.max(latest, 1),
       ttlMs,
       ONCE_MS,
-      ...(parts ?? []),
+      ...markers.map(() => set(parts)),
+      // The whole has no parts.
+      ...(beside === undefined ? [] : [set(beside.parts) && `${set(beside.parts)} -${beside.without}`]),
     ] as const;
     const answer = turns
       .send((turn, answered) => turn.evalsha(MARK_SHA, ...parameters, answered))

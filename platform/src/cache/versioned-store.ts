@@ -34,6 +34,8 @@ export interface MarkOptions {
   ttlMs: number;
   /** Done once of all the times that it is asked for under this name within a minute. */
   once?: string;
-  /** What of each marker is set, by names without spaces; none, or null: the whole. Default null. */
+  /** What of each marker is set, by names without spaces that begin with a letter; none, or null: the whole. Default null. */
   parts?: readonly string[] | null;
+  /** One more, of which other parts are set, and one is not any more, as if it never had been. */
+  beside?: { marker: string; parts: readonly string[] | null; without: string };
 }

@@ -21,6 +21,8 @@ export interface Entry {
   ownTags: readonly string[] | null;
   /** Like its origin's, for its own tags. */
   checked: number;
+  /** Where the sequence of changes was when the store last said that nothing of it had changed. */
+  confirmed: number;
 }
 
 /** An answer as it came. */
@@ -100,6 +102,7 @@ class KeptEntry extends Used implements Entry {
   readonly data: unknown;
   ownTags: readonly string[] | null;
   checked = -1;
+  confirmed = -1;
 
   constructor(shelf: Items, key: string, { origin, data, ownTags }: NewEntry) {
     super(shelf, ITEM_BYTES + KEY_BYTES + key.length + bytesOf(data));

@@ -42,6 +42,8 @@ interface Lookup {
   /** Whose answers the prefix is of: what was learned meanwhile may be another thing. */
   isPrivate: boolean;
   found: (Entry | undefined)[];
+  /** By their places, what may lack a change of the caller's of which only the store knows. */
+  unsure: Map<number, Entry>;
 }
 
 /** A call in flight whose answer will be kept. */
@@ -89,7 +91,8 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
   }
 
   function find(lookup: Lookup): boolean {
-    const { prefix, keys, found } = lookup;
+    const { prefix, keys, found, unsure, standpoint } = lookup;
+    const { told } = standpoint;
     const shelf = entries.under(prefix);
     const now = Date.now();
     const mayOpen = (origin: Origin) => isUsable(origin, lookup, now);
@@ -97,19 +100,45 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
     for (let index = 0; index < keys.length; index += 1) {
       if (found[index] !== undefined) continue;
       const entry = shelf?.find(keys[index] ?? '', mayOpen);
-      if (entry !== undefined && isValid(entry, lookup, index)) found[index] = entry;
-      else isComplete = false;
+      if (entry !== undefined && isValid(entry, lookup, index)) {
+        if (entry.origin.asOf >= told || entry.confirmed >= told) {
+          found[index] = entry;
+          continue;
+        }
+        unsure.set(index, entry);
+      }
+      isComplete = false;
     }
     return isComplete;
   }
 
+  async function confirm(lookup: Lookup, from: SharedEntries): Promise<void> {
+    const { known, found, unsure, standpoint } = lookup;
+    const all = [...unsure].map(([index, entry]) => {
+      const { origin } = entry;
+      return { index, entry, origin, ownTags: tagsOf(entry, lookup, index) };
+    });
+    const confirmed = await from.confirm(all, known);
+    unsure.clear();
+    if (timeline.reign !== standpoint.reign) return;
+    for (const each of confirmed) {
+      if (each === undefined) continue;
+      each.entry.confirmed = Math.max(each.entry.confirmed, standpoint.asOf);
+      found[each.index] = each.entry;
+    }
+  }
+
   async function findShared(lookup: Lookup, from: SharedEntries): Promise<void> {
-    const { known, prefix, keys, found } = lookup;
-    const missing = missingOf(found);
-    const read = await from.get(
-      missing.map((index) => storeKey(lookup, keys[index] ?? '')),
-      lookup,
-    );
+    const { known, prefix, keys, found, unsure, standpoint } = lookup;
+    const missing = missingOf(found).filter((index) => !unsure.has(index));
+    const [read] = await Promise.all([
+      from.get(
+        missing.map((index) => storeKey(lookup, keys[index] ?? '')),
+        lookup,
+      ),
+      confirm(lookup, from),
+    ]);
+    if (timeline.reign !== standpoint.reign) return;
     const now = Date.now();
     for (const [at, index] of missing.entries()) {
       const entry = read[at];
@@ -122,14 +151,14 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
 
   /** Waits for calls in flight that ask for the same. What they bring is looked at like all that is kept: it may be old by then. */
   async function findPending(lookup: Lookup): Promise<void> {
-    const { prefix, keys, found, since } = lookup;
+    const { prefix, keys, found, since, standpoint } = lookup;
     for (let round = 0; round < PENDING_ROUNDS; round += 1) {
       const calls = pending.get(prefix);
       if (calls === undefined) return;
       const joined = new Set<Promise<unknown>>();
       for (const index of missingOf(found)) {
         const call = calls.get(keys[index] ?? '');
-        if (call !== undefined && call.asOf >= since) joined.add(call.done);
+        if (call !== undefined && call.asOf >= Math.max(since, standpoint.told)) joined.add(call.done);
       }
       if (joined.size === 0) return;
       await Promise.allSettled(joined);
@@ -272,6 +301,7 @@ export function createFetchCache({ timeline, entries, shared, rulesOf, metricsOf
       keys,
       isPrivate,
       found,
+      unsure: new Map(),
     };
     return find(lookup) ? Promise.resolve(answer(lookup)) : askForMissing(lookup);
   }

@@ -1,6 +1,6 @@
 import { isData } from '../execution/data.ts';
 import type { Data } from '../execution/data.ts';
-import type { SubgraphOperation } from '../subgraphs/subgraph-transport.ts';
+import type { SubgraphOperation, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { createCacheTags } from './cache-tags.ts';
 import { containedEntities } from './contained-entities.ts';
@@ -28,7 +28,13 @@ export interface KnownFetch extends Pick<FetchFacts, 'kind' | 'hash'> {
   /** How far it goes, of a mutation. */
   reach: Reach;
   /** What is not valid any more when a mutation has brought this; null where its outcome is not known. */
-  changedBy(data: unknown): string[];
+  changedBy(response: SubgraphResponse | null): Changed;
+}
+
+export interface Changed {
+  tags: readonly string[];
+  /** Whether nothing else has changed, for nobody. */
+  isAll: boolean;
 }
 
 export interface KnownFetches {
@@ -103,19 +109,21 @@ function knownFetch(
       return [...tags];
     },
     reach,
-    changedBy(data) {
+    changedBy(response) {
+      const { data, errors } = response ?? {};
       const tags = new Set<string>();
       if (reach.isPublic) {
         for (const type of types) for (const each of entities.related(type)) tags.add(containsTag(each));
       }
-      const { identified, unknown } = containedEntities(containing, data, supergraph);
+      const { identified, partly, unknown } = containedEntities(containing, data, supergraph);
       for (const { type, key } of identified.values()) {
         for (const each of entities.related(type)) tags.add(entities.tag(each, key)).add(partlyTag(each));
       }
       for (const type of unknown) {
         for (const each of entities.related(type)) for (const { name } of subgraphs) tags.add(typeTag(name, each));
       }
-      return [...tags];
+      const isNamed = errors === undefined && identified.size > 0 && partly.size === 0 && unknown.size === 0;
+      return { tags: [...tags], isAll: reach.isReturned && isNamed };
     },
   };
 }

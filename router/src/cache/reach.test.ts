@@ -42,10 +42,10 @@ function sayPrivate(): void {
   graph.stock.cacheControl = PRIVATE;
 }
 
-/** How many calls each subgraph gets from a query, and what it brings. */
+/** How many calls each subgraph gets from a query, and what it brings. `$id` is p2. */
 async function read(query: string, token: string) {
   const before = { catalog: graph.catalog.received.length, stock: graph.stock.received.length };
-  const { data } = await router.query(query, { token });
+  const { data } = await router.query(query, { token, variables: { id: 'p2' } });
   return {
     data,
     catalog: graph.catalog.received.length - before.catalog,
@@ -230,6 +230,45 @@ describe('a mutation that changes nothing public', () => {
     await read(UNNAMED, ann);
     await router.query(`mutation { ${renamed('new')} setSecret(value: "new") { id } }`, { token: ann });
     expect(await read(UNNAMED, ann)).toMatchObject({ catalog: 0, stock: 1 });
+  });
+});
+
+describe.each([
+  ['private', sayPrivate],
+  ['public', () => undefined],
+])('of what is %s, a mutation that changes nothing but what it returns', (_name, say) => {
+  const OTHER = 'query ($id: ID!) { product(id: $id) { id name count } }';
+  const returnedOnly = { returnedOnly: true };
+
+  test('leaves all else to who sends it, too', async () => {
+    await start({ rename: returnedOnly });
+    say();
+    for (let round = 1; round < 4; round += 1) {
+      const all = [PRODUCT, OTHER, '{ products { id name } }', '{ viewer { id } }'];
+      for (const query of all) await read(query, ann);
+      const name = `name ${round}`;
+      await router.query(`mutation { rename(id: "p1", name: "${name}") { id } }`, { token: ann });
+      expect(await read(PRODUCT, ann)).toMatchObject({ catalog: 1, stock: 1, data: { product: { name } } });
+      expect(await read(OTHER, ann)).toMatchObject({ catalog: 0, stock: 0 });
+      expect(await read('{ viewer { id } }', ann)).toMatchObject({ catalog: 0 });
+      const { data, catalog } = await read('{ products { id name } }', ann);
+      expect(data?.['products']).toContainEqual({ id: 'p1', name });
+      expect(catalog).toBe(1);
+    }
+  });
+
+  test.each([
+    ['that does not say which', 'rename(id: "p1", name: "new") { name }'],
+    ['that fails', 'renameAndFail(id: "p1", name: "new") { id fails }'],
+    ['that returns no entity', renamed('new')],
+    ['beside another', 'rename(id: "p1", name: "new") { id } other: rename(id: "p3", name: "new") { id }'],
+  ])('makes all old %s', async (_which, fields) => {
+    await start({ rename: returnedOnly, renameAndFail: returnedOnly, renameUnseen: returnedOnly });
+    say();
+    for (const query of [PRODUCT, OTHER]) await read(query, ann);
+    await router.query(`mutation { ${fields} }`, { token: ann });
+    expect(await read(PRODUCT, ann)).toMatchObject({ catalog: 1, stock: 1, data: { product: { name: 'new' } } });
+    expect(await read(OTHER, ann)).toMatchObject({ catalog: 1, stock: 1 });
   });
 });
 

@@ -8,6 +8,11 @@ export interface MutationReach {
   subgraphs?: readonly string[];
   /** False: nothing that is shown to everybody changes by it. Default true. */
   public?: boolean;
+  /**
+   * Nothing changes by it but the entities that it returns, and what shows them: nothing comes or goes, has another place
+   * in a list, or is counted otherwise. Default false.
+   */
+  returnedOnly?: boolean;
 }
 
 /** By the mutation's field; one that is not named changes anything. */
@@ -18,9 +23,11 @@ export interface Reach {
   /** Of the markers of what has changed: `s` is what is private, of all subgraphs; null is all there is. */
   parts: readonly string[] | null;
   isPublic: boolean;
+  /** Whether what it returns is all that changes. */
+  isReturned: boolean;
 }
 
-export const ANYTHING: Reach = { parts: null, isPublic: true };
+export const ANYTHING: Reach = { parts: null, isPublic: true, isReturned: false };
 
 /** `s:` is of one subgraph, and `p:` what it shows to everybody. */
 const ALL_SUBGRAPHS = 's';
@@ -48,14 +55,29 @@ export function createReachOf(reaches: MutationReaches): (fields: readonly strin
   };
 }
 
-function reachOf({ subgraphs, public: isPublic = true }: MutationReach): Reach {
-  if (subgraphs === undefined) return { parts: isPublic ? null : [ALL_SUBGRAPHS], isPublic };
-  return { parts: subgraphs.flatMap((name) => [partOf(name), ...(isPublic ? [publicPartOf(name)] : [])]), isPublic };
+function reachOf({ subgraphs, public: isPublic = true, returnedOnly: isReturned = false }: MutationReach): Reach {
+  if (subgraphs === undefined) return { parts: isPublic ? null : [ALL_SUBGRAPHS], isPublic, isReturned };
+  const parts = subgraphs.flatMap((name) => [partOf(name), ...(isPublic ? [publicPartOf(name)] : [])]);
+  return { parts, isPublic, isReturned };
 }
 
 function together(one: Reach, other: Reach): Reach {
   const parts = one.parts === null || other.parts === null ? null : [...new Set([...one.parts, ...other.parts])];
-  return { parts, isPublic: one.isPublic || other.isPublic };
+  // One may have returned what another has changed once more, or nothing.
+  return { parts, isPublic: one.isPublic || other.isPublic, isReturned: false };
+}
+
+/** Parts of what a principal has changed: `told` is what the tags tell, too, and `b:` what has begun and may reach anything. */
+export const TOLD = 'told';
+const BEGUN = 'b:';
+export const begunPart = (id: string) => `${BEGUN}${id}`;
+
+/** What is older than `since` lacks something that a principal has changed; what is older than `told` may. */
+export function seenIn(marker: Marker): { since: Marker; told: number } {
+  const { parts } = marker;
+  let { all } = marker;
+  for (const [part, marked] of parts) if (part.startsWith(BEGUN)) all = Math.max(all, marked);
+  return { since: { all, parts }, told: parts.get(TOLD) ?? 0 };
 }
 
 /** When something was last changed, as far as a subgraph's answers show it. */

@@ -188,16 +188,15 @@ export function createResponseCache(
           const { operation } = request;
           if (operation.kind !== 'mutation') return call(request);
           const fetch = known.of(operation);
-          const { parts } = fetch?.reach ?? ANYTHING;
-          let tags = fetch?.changedBy(null) ?? [];
-          timeline.mutationBegins(name, parts);
+          let changed = fetch?.changedBy(null) ?? { tags: [], isAll: false };
+          const ended = timeline.mutationBegins(name, fetch?.reach ?? ANYTHING);
           try {
             const response = await call(request);
-            tags = fetch?.changedBy(response.data) ?? tags;
+            changed = fetch?.changedBy(response) ?? changed;
             return response;
           } finally {
             // Whatever the outcome: what failed may have changed something before.
-            await timeline.mutationEnded(name, { tags, parts });
+            await ended(changed);
           }
         };
       }

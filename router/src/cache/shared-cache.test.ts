@@ -314,6 +314,87 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     });
   });
 
+  describe('where a mutation changes nothing but what it returns', () => {
+    const mutations = { rename: { returnedOnly: true }, renameAndFail: { returnedOnly: true } };
+    const people = ['ann', 'bob', 'carl', 'dora'];
+
+    beforeEach(async () => {
+      const store = () => createRedisVersionedStore({ url: redis.url, log, readDeadlineMs: 5_000 });
+      one = await startRouter({ responseCache: { mutations, store: store() } });
+      two = await startRouter({ responseCache: { mutations, store: store() } });
+    });
+
+    const rename = (router: TestRouter, name: string, token: string, id = 'p1') =>
+      router.query(`mutation { rename(id: "${id}", name: "${name}") { id } }`, { token });
+    async function callsOf(run: () => Promise<unknown>): Promise<number> {
+      const before = graph.calls();
+      await run();
+      return graph.calls() - before;
+    }
+
+    test.each(['public', 'private'])('what is %s and another is kept on every router', async (whose) => {
+      for (const subgraph of [graph.catalog, graph.stock]) subgraph.cacheControl = `${whose}, max-age=60`;
+      for (let round = 1; round < 8; round += 1) {
+        for (const router of [one, two]) for (const id of ['p1', 'p2']) await ask(router, ann, id);
+        const [writer, reader] = round % 2 === 0 ? [one, two] : [two, one];
+        await rename(writer, `name ${round}`, ann);
+        for (const router of [reader, writer]) {
+          expect(await callsOf(() => ask(router, ann, 'p2'))).toBe(0);
+          expect(await ask(router, ann)).toMatchObject({ name: `name ${round}` });
+        }
+        expect(await callsOf(() => ask(two, ann))).toBe(0);
+      }
+    });
+
+    test('what one router has kept from before is not shown by it, though it has heard of nothing', async () => {
+      await Promise.all([ask(one, ann), ask(two, ann)]);
+      await rename(one, 'new', ann);
+      // What is new is not in the store.
+      for (const key of await admin.keys('*entry:*')) await admin.del(key);
+      expect(await ask(two, ann)).toMatchObject({ name: 'new' });
+    });
+
+    test('that fails, all is old', async () => {
+      await Promise.all([ask(one, ann, 'p2'), ask(two, ann, 'p2')]);
+      await one.query('mutation { renameAndFail(id: "p2", name: "new") { fails } }', { token: ann });
+      expect(await ask(two, ann, 'p2')).toMatchObject({ name: 'new' });
+    });
+
+    test('its end is not told, all is old that is older than its beginning', async () => {
+      await Promise.all([ask(one, ann), ask(two, ann), ask(two, ann, 'p2')]);
+      const { held, release } = graph.catalog.hold('rename(');
+      const change = rename(one, 'new', ann);
+      await held;
+      await admin.call('CLIENT', 'PAUSE', '3000', 'WRITE');
+      release();
+      expect((await change).errors).toEqual([]);
+      expect(await ask(two, ann)).toMatchObject({ name: 'new' });
+      expect(await callsOf(() => ask(two, ann, 'p2'))).toBe(2);
+      await admin.call('CLIENT', 'UNPAUSE');
+      await until(async () => (await callsOf(() => ask(one, ann))) === 0);
+      for (const router of [one, two]) expect(await ask(router, ann)).toMatchObject({ name: 'new' });
+    });
+
+    test('however many write and read, nobody sees anything older than what they have changed', async () => {
+      const tokens = await Promise.all(people.map((sub) => issuer.sign({ sub })));
+      const written = new Map<string, number>();
+      const person = async (token: string, index: number) => {
+        for (let round = 1; round <= 25; round += 1) {
+          const id = `p${(round + index) % 2}`;
+          const mine = `${id} ${index}`;
+          const count = (written.get(mine) ?? 0) + 1;
+          await rename(round % 3 === 0 ? one : two, `${index}:${count}`, token, `${id}-${index}`);
+          written.set(mine, count);
+          for (const router of [one, two]) {
+            expect(await ask(router, token, `${id}-${index}`)).toMatchObject({ name: `${index}:${count}` });
+          }
+          await ask(round % 2 === 0 ? one : two, token, `${id}-${(index + 1) % people.length}`);
+        }
+      };
+      await Promise.all(tokens.map(person));
+    });
+  });
+
   test('what somebody else has written to the store is not taken', async () => {
     await ask(one, ann);
     for (const key of await admin.keys('*entry:*')) await admin.set(key, '{"data":{"product":{"name":"forged"}}}');

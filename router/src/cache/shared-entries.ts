@@ -12,6 +12,8 @@ import type { Timeline } from './timeline.ts';
 export interface SharedEntries {
   /** What is there and valid; undefined in the places of the others. */
   get(keys: readonly string[], of: SharedLookup): Promise<(SharedEntry | undefined)[]>;
+  /** Those of which nothing has changed, on whichever router; undefined in the places of the others. */
+  confirm<T extends MadeOf>(entries: readonly T[], known: SharedLookup['known']): Promise<(T | undefined)[]>;
   set(key: string, entry: Pick<SharedEntry, 'origin' | 'data' | 'ownTags'>): void;
 }
 
@@ -21,7 +23,9 @@ export interface SharedLookup {
   isPrivate: boolean;
 }
 
-export interface SharedEntry extends Entry {
+export type SharedEntry = Entry & MadeOf;
+
+interface MadeOf extends Pick<Entry, 'origin'> {
   readonly ownTags: readonly string[];
 }
 
@@ -30,10 +34,11 @@ const MAX_CHARACTERS = 1024 * 1024;
 
 export function createSharedEntries(store: VersionedStore, timeline: Timeline): SharedEntries {
   /** Whether nothing that an entry is made of has changed since. */
-  async function valid(
-    entries: readonly (SharedEntry | undefined)[],
+  async function valid<T extends MadeOf>(
+    entries: readonly (T | undefined)[],
     { staticTags, subgraph }: SharedLookup['known'],
-  ): Promise<(SharedEntry | undefined)[]> {
+  ): Promise<(T | undefined)[]> {
+    if (entries.length === 0) return [];
     const tags = new Set([EVERYTHING]);
     for (const entry of entries) {
       if (entry === undefined) continue;
@@ -43,6 +48,7 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
     const names = [...tags];
     const stored = await store.read(names.map(markerOf));
     if (stored === null) return entries.map(() => undefined);
+    timeline.note(stored);
     const changed = new Map<string, number>();
     for (const [index, value] of stored.values.entries()) {
       const name = names[index];
@@ -59,7 +65,9 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
   }
 
   return {
+    confirm: valid,
     async get(keys, { known, isPrivate }) {
+      if (keys.length === 0) return [];
       const { reign } = timeline;
       const stored = await store.read(keys.map(entryKey));
       if (stored === null) return keys.map(() => undefined);
@@ -108,7 +116,7 @@ function readEntry(text: string, { reign, sequence }: { reign: number; sequence:
     reign,
     checked: -1,
   };
-  return { origin, data, ownTags: tags, checked: -1 };
+  return { origin, data, ownTags: tags, checked: -1, confirmed: -1 };
 }
 
 function isNumber(value: unknown): value is number {

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { markedAgain, readMarker, UNMARKED } from '@timbre/platform/cache/marker';
 import type { Marker } from '@timbre/platform/cache/marker';
-import type { StoredValues, VersionedStore } from '@timbre/platform/cache/versioned-store';
+import type { MarkOptions, StoredValues, VersionedStore } from '@timbre/platform/cache/versioned-store';
 import type { Logger } from '@timbre/platform/logger';
 import { createInvalidations } from './invalidations.ts';
 import type { Invalidations } from './invalidations.ts';
+import type { Changed } from './known-fetch.ts';
+import { begunPart, seenIn, TOLD } from './reach.ts';
+import type { Reach } from './reach.ts';
 
 /** Where an operation of a principal stands among the changes. */
 export interface Standpoint {
@@ -11,6 +15,8 @@ export interface Standpoint {
   asOf: number;
   /** What is older lacks a mutation that the principal may know of: `changedIn`, `changedForAllIn`. */
   since: Marker;
+  /** What is older may lack one; the markers of its tags say so. */
+  told: number;
   /** Of another reign, everything is lost. */
   reign: number;
 }
@@ -26,10 +32,14 @@ export interface Timeline {
   readonly latest: number;
   /** Null where it is not known: then nothing can be taken from the cache, or put into it. */
   standpoint(principal: string): Standpoint | Promise<Standpoint | null>;
-  /** To be called before a mutation is sent that may change these parts. */
-  mutationBegins(principal: string, parts: Change['parts']): void;
-  /** To be called when a mutation has ended, however; its outcome is to be told after this has resolved. */
-  mutationEnded(principal: string, changed: Pick<Change, 'tags' | 'parts'>): Promise<void>;
+  /** Something was read from the store. */
+  note: (stored: StoredValues) => void;
+  /**
+   * To be called before a mutation is sent that may reach so far.
+   *
+   * @returns to be called when it has ended, however; its outcome is to be told after that has resolved
+   */
+  mutationBegins(principal: string, reach: Reach): (changed: Changed) => Promise<void>;
   /** Something has changed. `once`: a name for the change, where others who share the store hear of it, too. */
   invalidate(changed: Pick<Change, 'tags' | 'parts'>, once?: string): Promise<void>;
   /** Some changes may not have been heard of. */
@@ -73,23 +83,31 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
     invalidations.add({ tags, parts, sequence });
   };
 
+  function markSeen(principal: string, parts: Change['parts']): void {
+    if (seen.size >= MAX_PRINCIPALS) {
+      seen.clear();
+      seenByAll = markedAgain(UNMARKED, null, sequence);
+    }
+    seen.set(principal, markedAgain(seen.get(principal) ?? seenByAll, parts, sequence));
+  }
+
   return {
     invalidations,
     reign: 0,
     get latest() {
       return sequence;
     },
-    standpoint: (principal) => ({ asOf: sequence, since: seen.get(principal) ?? seenByAll, reign: 0 }),
-    mutationBegins: () => undefined,
-    async mutationEnded(principal, changed) {
-      invalidate(changed);
-      if (seen.size >= MAX_PRINCIPALS) {
-        seen.clear();
-        seenByAll = markedAgain(UNMARKED, null, sequence);
-      }
-      seen.set(principal, markedAgain(seen.get(principal) ?? seenByAll, changed.parts, sequence));
-      announce({ ...changed, sequence: null });
-    },
+    standpoint: (principal) => ({ asOf: sequence, since: seen.get(principal) ?? seenByAll, told: 0, reign: 0 }),
+    note: () => undefined,
+    mutationBegins:
+      (principal, { parts }) =>
+      async ({ tags, isAll }) => {
+        const changed = { tags, parts };
+        invalidate(changed);
+        // What is old by its tags is so for everybody.
+        if (!isAll) markSeen(principal, parts);
+        announce({ ...changed, sequence: null });
+      },
     async invalidate(changed, once) {
       invalidate(changed);
       if (once === undefined) announce({ ...changed, sequence: null });
@@ -125,6 +143,9 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
   const invalidations = createInvalidations();
   /** What the store was to know and may not. */
   const untold = { principals: new Set<string>(), tags: new Set<string>() };
+  /** Tells the mutations that begin here from others. */
+  const here = randomUUID().slice(0, 8);
+  let begun = 0;
   let epoch: string | null = null;
   let reign = 0;
   let latest = 0;
@@ -146,11 +167,15 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
   }
 
   /** Invalidates at once what is known here, then, as of the store's sequence, what others have made. */
-  async function advance(principals: readonly string[], change: Advance, once?: string): Promise<number | null> {
+  async function advance(
+    principals: readonly string[],
+    change: Advance,
+    options: Pick<MarkOptions, 'once' | 'beside'> = {},
+  ): Promise<number | null> {
     const { tags, parts } = change;
     invalidateHere(change, latest + 1);
     const markers = [...principals.map(seenBy), ...(tags ?? []).map(markerOf)];
-    const sequence = await store.mark(markers, { ttlMs, parts, ...(once === undefined ? {} : { once }) });
+    const sequence = await store.mark(markers, { ttlMs, parts, ...options });
     if (sequence !== null) {
       invalidateHere(change, sequence);
       return sequence;
@@ -205,21 +230,28 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       const stored = await store.read([seenBy(principal)]);
       if (stored === null) return null;
       note(stored);
-      return { asOf: stored.sequence, since: readMarker(stored.values[0] ?? null), reign };
+      return { asOf: stored.sequence, ...seenIn(readMarker(stored.values[0] ?? null)), reign };
     },
-    mutationBegins(principal, parts) {
+    note,
+    mutationBegins(principal, { parts, isReturned }) {
+      const marker = seenBy(principal);
+      begun += 1;
+      const without = begunPart(`${here}.${begun.toString(36)}`);
       // If the end of it cannot be told, what is older than its beginning is known to be old.
-      void store.mark([seenBy(principal)], { ttlMs, parts });
-    },
-    async mutationEnded(principal, changed) {
-      untold.principals.add(principal);
-      const sequence = await advance([principal], changed);
-      if (sequence === null) return;
-      untold.principals.delete(principal);
-      announce({ ...changed, sequence });
+      void store.mark([marker], { ttlMs, parts: isReturned ? [without] : parts });
+      return async ({ tags, isAll }) => {
+        untold.principals.add(principal);
+        const changed = { tags, parts };
+        const sequence = isReturned
+          ? await advance([], changed, { beside: { marker, parts: isAll ? [TOLD] : parts, without } })
+          : await advance([principal], changed);
+        if (sequence === null) return;
+        untold.principals.delete(principal);
+        announce({ ...changed, sequence });
+      };
     },
     async invalidate(changed, once) {
-      const sequence = await advance([], changed, once);
+      const sequence = await advance([], changed, once === undefined ? {} : { once });
       if (sequence !== null && once === undefined) announce({ ...changed, sequence });
     },
     heard: (change) => void heard(change),

@@ -160,6 +160,9 @@ const mutationReach = z
   .strictObject({
     subgraphs: z.array(z.string()).min(1).describe('whose answers it can change, in whatever way; default all'),
     public: z.boolean().describe('whether it can change what everybody is shown; default true'),
+    returnedOnly: z
+      .boolean()
+      .describe('whether nothing changes but the entities that it returns, and no list or count; default false'),
   })
   .exactPartial();
 

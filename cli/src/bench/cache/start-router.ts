@@ -18,7 +18,7 @@ export const cachedRouterSchema = z.object({
   /** Null: what it keeps, it keeps for itself. */
   redisUrl: z.string().nullable(),
   /** By mutations' fields, as in a `router.yaml`. */
-  mutations: z.record(z.string(), z.object({ subgraphs: z.array(z.string()) })).default({}),
+  mutations: z.record(z.string(), z.object({ returnedOnly: z.boolean() })).default({}),
 });
 
 export type CachedRouterInput = z.input<typeof cachedRouterSchema>;
