@@ -11,11 +11,11 @@ interface Sending {
   fail: (error: unknown) => void;
 }
 
-/**
- * What comes while a turn is on its way waits for its answer, so that the more there is to do, the more goes at once; but
- * it waits for so long at most.
- */
-export function createTurns(redis: Redis, patienceMs: number): Turns {
+/** A Redis that takes longer is not also waited for before it is asked. */
+const PATIENCE_MS = 5;
+
+/** What comes while a turn is on its way waits for its answer, so that the more there is to do, the more goes at once. */
+export function createTurns(redis: Redis): Turns {
   let next: Sending[] = [];
   let isDue = false;
   let current: ChainableCommander | null = null;
@@ -40,7 +40,7 @@ export function createTurns(redis: Redis, patienceMs: number): Turns {
       current = null;
       plan();
     };
-    const timer = setTimeout(end, patienceMs);
+    const timer = setTimeout(end, PATIENCE_MS);
     turn.exec().then(end, (error: unknown) => {
       for (const { fail } of sending) fail(error);
       end();

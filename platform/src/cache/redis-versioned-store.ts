@@ -75,7 +75,7 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
     maxRetriesPerRequest: 0,
     connectionName: 'timbre-versioned',
   });
-  const turns = createTurns(redis, readDeadlineMs);
+  const turns = createTurns(redis);
   const listeners: (() => void)[] = [];
   let batch: Batch | null = null;
   let late = 0;
