@@ -18,10 +18,9 @@ interface Waiting {
 /** How long something waits at most before it is begun. */
 const PATIENCE_MS = 2_000;
 /** What a pause has left behind is begun within the patience. Where somebody waits for longer than that, it is overload. */
-const SHORT_PATIENCE_MS = 200;
-/** How long a turn of the event loop begins what has just come; the rest waits for the next turns, and so many are begun in each. */
+const SHORT_PATIENCE_MS = 500;
+/** How long a turn of the event loop begins what has just come; the rest waits for the next turn. */
 const TURN_MS = 10;
-const BEGUN_IN_A_TURN = 32;
 
 /**
  * Lets so many operations run at once in this process; the others wait in line. Who waits for too long is refused, and the
@@ -82,19 +81,25 @@ export class Admission {
   }
 
   #nextTurn(): void {
-    this.#turn ??= setImmediate(this.#admitSome);
+    this.#turn ??= setImmediate(this.#begin);
   }
 
-  readonly #admitSome = (): void => {
+  readonly #begin = (): void => {
     this.#turn = null;
-    const room = Math.min(BEGUN_IN_A_TURN, this.#limit() - this.running, this.#line.length);
-    for (const { admit } of this.#line.splice(0, Math.max(0, room))) admit();
+    this.#admit();
+  };
+
+  #admit(): void {
+    const room = Math.max(0, Math.min(this.#limit() - this.running, this.#line.length));
+    for (const { admit } of this.#line.splice(0, room)) admit();
     // Those that were admitted may end before they count. Without room, the next that ends makes some.
     if (room > 0 && this.#line.length > 0) this.#nextTurn();
-  };
+  }
 
   readonly #refuseLate = (): void => {
     this.#timer = null;
+    // First, as in a process that is starved all are late in each of its few turns: it would only refuse.
+    this.#admit();
     const now = performance.now();
     const patience = this.#patience(now);
     const inTime = this.#line.findIndex(({ since }) => now - since < patience);
