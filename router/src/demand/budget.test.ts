@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import { compose } from '../testing/compose.ts';
 import { startControlledSubgraph } from '../testing/controlled-subgraph.ts';
+import { budget, costIn, retryAfter, SLOW } from '../testing/costs.ts';
 import { openSocket } from '../testing/raw-socket.ts';
 import { startTestGraph } from '../testing/test-graph.ts';
 import type { TestGraph } from '../testing/test-graph.ts';
 import { createTestIssuer } from '../testing/test-issuer.ts';
 import type { TestIssuer } from '../testing/test-issuer.ts';
 import { codesOf, collect, startTestRouter } from '../testing/test-router.ts';
-import type { Answer, TestRouter } from '../testing/test-router.ts';
+import type { TestRouter } from '../testing/test-router.ts';
 import { ANONYMOUS_PRINCIPAL } from '../auth/principal.ts';
 import type { DemandOptions } from './demand-options.ts';
 
@@ -27,89 +27,11 @@ afterEach(async () => {
 
 afterAll(() => graph.close());
 
-/** Next to nothing comes back while a test looks. */
-const SLOW = 0.001;
-
 async function routerWith(demand: Partial<DemandOptions>): Promise<TestRouter> {
   const router = await startTestRouter(graph, { issuer, demand: { mode: 'enforce', tell: true, ...demand } });
   routers.push(router);
   return router;
 }
-
-const bodySchema = z.object({ extensions: z.object({ cost: z.record(z.string(), z.unknown()) }) });
-const costIn = ({ text }: Answer) => bodySchema.parse(JSON.parse(text)).extensions.cost;
-
-/** In seconds. */
-const retryAfter = ({ headers }: Answer) => Number(headers.get('retry-after'));
-
-const budget = (limit: number, restoreRate = SLOW) => ({ default: { limit, restoreRate } });
-
-describe('the actual cost', () => {
-  test.each([
-    ['of what was there, not of what could have been', '{ search { __typename } }', 10, 2],
-    ['of a list of objects in a list', '{ people(first: 2) { voices(first: 3) { id } } }', 8, 8],
-    ['of entities from two subgraphs', '{ people { voices { owner { id } } } }', 15, 15],
-    ['of what is null', '{ person(id: "gone") { id } }', 1, 0],
-    ['of a field with a weight', '{ costly }', 400, 400],
-    ['of a field that failed, null, nothing', '{ fails }', 0, 0],
-    ['of what introspection says', '{ __schema { queryType { name } } }', 0, 0],
-    ['of what a caller may not see, nothing', '{ me { id } person(id: "p1") { id } }', 1, 1],
-  ])('%s', async (_name, query, estimated, actual) => {
-    const router = await routerWith({ budget: budget(1000) });
-    const available = 1000 - actual;
-    expect(costIn(await router.query(query))).toEqual({
-      estimated,
-      actual,
-      budget: { limit: 1000, available, restoreRate: SLOW },
-    });
-  });
-
-  test('of a mutation is ten more', async () => {
-    const router = await routerWith({ budget: budget(1000) });
-    const token = await issuer.sign();
-    expect(costIn(await router.query('mutation { rename(name: "x") { id } }', { token }))).toMatchObject({
-      estimated: 11,
-      actual: 11,
-    });
-  });
-
-  test('of what a subgraph that is away did not answer is nothing, and is given back', async () => {
-    const router = await routerWith({ budget: budget(100) });
-    await graph.voices.stop();
-    const answer = await router.query('{ person(id: "p1") { voices(first: 20) { id } } }');
-    await graph.voices.start();
-    expect(codesOf(answer)).toEqual(['SUBGRAPH_UNAVAILABLE']);
-    expect(costIn(answer)).toMatchObject({ estimated: 21, actual: 1, budget: { available: 99 } });
-  });
-
-  test('is told without a budget, too', async () => {
-    const router = await routerWith({});
-    const answer = await router.query('{ search { __typename } }');
-    expect(costIn(answer)).toEqual({ estimated: 10, actual: 2 });
-    expect(answer.headers.get('ratelimit')).toBeNull();
-  });
-
-  test('is not told where nobody asked for that', async () => {
-    const router = await routerWith({ tell: false, budget: budget(100) });
-    const answer = await router.query('{ people { id } }');
-    expect(JSON.parse(answer.text)).not.toHaveProperty('extensions');
-    expect(answer.headers.get('ratelimit')).toBe('"cost";r=97;t=1');
-  });
-
-  test('of deferred parts is told with the last of them', async () => {
-    const router = await routerWith({ budget: budget(100) });
-    const query = '{ people(first: 2) { id ... @defer { voices(first: 3) { id } } } }';
-    const { events: parts } = await collect(router.wsClient(), { query });
-    expect(parts.at(0)).toMatchObject({
-      hasNext: true,
-      extensions: { cost: { estimated: 8, budget: { available: 92 } } },
-    });
-    expect(parts.at(0)).not.toHaveProperty('extensions.cost.actual');
-    expect(parts.at(-1)).toMatchObject({ hasNext: false, extensions: { cost: { estimated: 8, actual: 8 } } });
-    const next = costIn(await router.query('{ person(id: "p1") { id } }'));
-    expect(next).toMatchObject({ budget: { available: 91 } });
-  });
-});
 
 describe('a bucket', () => {
   const FIVE = '{ people(first: 5) { id } }';
@@ -311,66 +233,6 @@ describe('a bucket', () => {
     expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'throttled' })).toBe(2);
     expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'too_expensive' })).toBe(2);
     expect(await router.metric('timbre_router_cost_estimated_points', { plan: 'anonymous' })).toBeGreaterThan(0);
-  });
-});
-
-describe('what is new to the router', () => {
-  const FIVE = '{ people(first: 5) { id } }';
-  const left = ({ headers }: Answer) => /r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1];
-
-  test('costs more, once where it is valid', async () => {
-    const router = await routerWith({ budget: budget(1000), planning: 50 });
-    const token = await issuer.sign();
-    expect(costIn(await router.query(FIVE))).toMatchObject({ estimated: 5, actual: 5, budget: { available: 945 } });
-    expect(left(await router.query(FIVE))).toBe('940');
-    expect(left(await router.query(FIVE, { token })), 'planned for other rights').toBe('945');
-    expect(left(await router.query(FIVE, { token }))).toBe('940');
-    for (let i = 0; i < 2; i += 1) {
-      expect(codesOf(await router.query('{ nothing }'))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
-      expect(codesOf(await router.query('{ nonsense'))).toEqual(['GRAPHQL_PARSE_FAILED']);
-    }
-    expect(left(await router.query(FIVE))).toBe('735');
-  });
-
-  test('is not looked at where the bucket cannot pay for that', async () => {
-    const router = await routerWith({ budget: budget(100, 0.5), planning: 60 });
-    await router.query(FIVE);
-    for (const query of ['{ nonsense', '{ person(id: "p1") { name } }']) {
-      const refused = await router.query(query);
-      expect(codesOf(refused)).toEqual(['THROTTLED']);
-      expect(retryAfter(refused)).toBeGreaterThan(30);
-      expect(retryAfter(refused)).toBeLessThanOrEqual(50);
-      expect(refused.errors[0]?.extensions?.['details']).toMatchObject({ cost: 60, limit: 100 });
-    }
-    expect((await router.query(FIVE)).status).toBe(200);
-    const { failure } = await collect(router.wsClient(), { query: 'subscription { ticks(count: 5) { sequence } }' });
-    expect(failure).toMatchObject([{ extensions: { code: 'THROTTLED' } }]);
-  });
-
-  test('costs at most a whole bucket, so that a small one is of use', async () => {
-    const router = await routerWith({ budget: budget(20, 5), planning: 50 });
-    expect(codesOf(await router.query(FIVE))).toEqual(['THROTTLED']);
-    await expect.poll(async () => (await router.query(FIVE)).status).toBe(200);
-  });
-
-  test('is answered where costs are only measured', async () => {
-    const router = await routerWith({ mode: 'measure', budget: budget(10), planning: 10 });
-    expect(costIn(await router.query(FIVE))).toMatchObject({ budget: { available: -5 } });
-    expect((await router.query('{ people(first: 4) { id } }')).status).toBe(200);
-    expect(await router.metric('timbre_router_cost_outcomes_total', { outcome: 'throttled' })).toBe(2);
-  });
-
-  test('costs nobody anything whose subscription goes on under another supergraph', async () => {
-    const router = await routerWith({ budget: budget(60), planning: 50 });
-    const client = await openSocket(router.wsUrl);
-    client.say({ type: 'connection_init' });
-    await client.hear('connection_ack');
-    client.say({ id: 's', type: 'subscribe', payload: { query: 'subscription { ticks(count: 5) { sequence } }' } });
-    await expect.poll(() => graph.openStreams()).toBe(1);
-    await router.reload(`${graph.supergraph}\n# Changed.`);
-    graph.tick();
-    expect(await client.hear('next')).toMatchObject({ payload: { data: { ticks: { sequence: expect.any(Number) } } } });
-    client.socket.terminate();
   });
 });
 
