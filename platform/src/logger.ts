@@ -103,9 +103,8 @@ export interface LineWriter {
   flush: () => void;
 }
 
-/** A write to standard output goes through a thread of the pool and costs as much as a hundred lines. */
+/** A write to standard output costs as much as many lines. */
 const FLUSHED_CHARACTERS = 48 * 1_024;
-const MAX_WRITE_BYTES = 64 * 1_024;
 const FLUSHED_MS = 1_000;
 
 /**
@@ -132,27 +131,26 @@ export function createLineWriter({ name, stream }: LineWriterOptions): LineWrite
   };
 }
 
-/** Lines for standard output, some at once. The library's own buffer counts all that is in it at each line. */
+/**
+ * Lines for standard output, some at once. The library's own buffer counts all that is in it at each line. Written at once, as
+ * by the logger: what a thread of the pool still writes is not there after a flush, and what is flushed could overtake it.
+ */
 function createBlocks(): DestinationStream & Pick<LineWriter, 'flush'> {
-  const output = destination({ fd: 1, sync: false, maxWrite: MAX_WRITE_BYTES });
+  const output = destination({ fd: 1, sync: true });
   let waiting = '';
   let timer: NodeJS.Timeout | undefined;
-  const send = () => {
+  const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    output.write(waiting);
+    if (waiting !== '') output.write(waiting);
     waiting = '';
-  };
-  const flush = () => {
-    if (waiting !== '') send();
-    output.flushSync();
   };
   for (const ending of ['beforeExit', 'exit']) process.once(ending, flush);
   return {
     write(line) {
       waiting += line;
-      if (waiting.length >= FLUSHED_CHARACTERS) send();
-      else timer ??= setTimeout(send, FLUSHED_MS).unref();
+      if (waiting.length >= FLUSHED_CHARACTERS) flush();
+      else timer ??= setTimeout(flush, FLUSHED_MS).unref();
     },
     flush,
   };
