@@ -82,6 +82,13 @@ export function containedEntities(
   return found;
 }
 
+/** Whether what the first field of a selection brought is an entity itself: not a list of some, and nothing around one. */
+export function isEntity({ children: [field] }: Containing, data: unknown, entities: EntityTypes): boolean {
+  const value = field !== undefined && isData(data) ? data[field.response] : null;
+  const type = field !== undefined && isData(value) ? typeOf(field.containing, value) : null;
+  return type !== null && entities.keySets(type) !== undefined;
+}
+
 function typeOf({ type, typenames }: Containing, object: Data): string | null {
   for (const name of typenames) {
     const given = object[name];

@@ -3,7 +3,7 @@ import type { Data } from '../execution/data.ts';
 import type { SubgraphOperation, SubgraphResponse } from '../subgraphs/subgraph-transport.ts';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
 import { createCacheTags } from './cache-tags.ts';
-import { containedEntities } from './contained-entities.ts';
+import { containedEntities, isEntity } from './contained-entities.ts';
 import { createEntityTypes } from './entity-types.ts';
 import type { EntityTypes } from './entity-types.ts';
 import { fetchFacts } from './fetch-facts.ts';
@@ -122,8 +122,9 @@ function knownFetch(
       for (const type of unknown) {
         for (const each of entities.related(type)) for (const { name } of subgraphs) tags.add(typeTag(name, each));
       }
-      const isNamed = errors === undefined && identified.size > 0 && partly.size === 0 && unknown.size === 0;
-      return { tags: [...tags], isAll: reach.isReturned && isNamed };
+      const isNamed = errors === undefined && partly.size === 0 && unknown.size === 0;
+      // Of what is around an entity, or a list, the client may not have asked for what has changed.
+      return { tags: [...tags], isAll: reach.isReturned && isNamed && isEntity(containing, data, entities) };
     },
   };
 }

@@ -239,15 +239,20 @@ describe.each([
 ])('of what is %s, a mutation that changes nothing but what it returns', (_name, say) => {
   const OTHER = 'query ($id: ID!) { product(id: $id) { id name count } }';
   const returnedOnly = { returnedOnly: true };
+  const around = (what: string) => `renameAs(type: "Renamed", id: "p1", name: "new") { ... on Renamed { ${what} } }`;
 
   test('leaves all else to who sends it, too', async () => {
-    await start({ rename: returnedOnly });
+    await start({ rename: returnedOnly, renameAs: returnedOnly });
     say();
     for (let round = 1; round < 4; round += 1) {
       const all = [PRODUCT, OTHER, '{ products { id name } }', '{ viewer { id } }'];
       for (const query of all) await read(query, ann);
       const name = `name ${round}`;
-      await router.query(`mutation { rename(id: "p1", name: "${name}") { id } }`, { token: ann });
+      const mutation = [
+        `rename(id: "p1", name: "${name}") { id }`,
+        `renameAs(type: "Product", id: "p1", name: "${name}") { ... on Product { id } }`,
+      ][round % 2];
+      await router.query(`mutation { ${mutation} }`, { token: ann });
       expect(await read(PRODUCT, ann)).toMatchObject({ catalog: 1, stock: 1, data: { product: { name } } });
       expect(await read(OTHER, ann)).toMatchObject({ catalog: 0, stock: 0 });
       expect(await read('{ viewer { id } }', ann)).toMatchObject({ catalog: 0 });
@@ -260,10 +265,16 @@ describe.each([
   test.each([
     ['that does not say which', 'rename(id: "p1", name: "new") { name }'],
     ['that fails', 'renameAndFail(id: "p1", name: "new") { id fails }'],
-    ['that returns no entity', renamed('new')],
+    [
+      'that returns none, as it asks for no key',
+      'rename(id: "p1", name: "new") { ...on Product @include(if: false) { id } name }',
+    ],
+    ['that returns it in something else', around('product { id name }')],
+    ['that returns another beside it, which alone is asked for', around('viewer { id }')],
+    ['that returns nothing of what is asked for', around('viewer { id } product @include(if: false) { id }')],
     ['beside another', 'rename(id: "p1", name: "new") { id } other: rename(id: "p3", name: "new") { id }'],
   ])('makes all old %s', async (_which, fields) => {
-    await start({ rename: returnedOnly, renameAndFail: returnedOnly, renameUnseen: returnedOnly });
+    await start({ rename: returnedOnly, renameAndFail: returnedOnly, renameAs: returnedOnly });
     say();
     for (const query of [PRODUCT, OTHER]) await read(query, ann);
     await router.query(`mutation { ${fields} }`, { token: ann });
@@ -277,6 +288,11 @@ test('what the supergraph does not have is told at the start, and when it is rel
   const unknown = { renam: {}, rename: { subgraphs: ['catalog', 'shop'] }, toString: { public: false } };
   await expect(startTestRouter(graph, { responseCache: { mutations: unknown } })).rejects.toThrow(
     /responseCache\.mutations is not usable:\n {2}renam is no mutation.*\n {2}rename: shop is no subgraph.*\n {2}toString is no mutation/,
+  );
+  const returnedOnly = { returnedOnly: true };
+  const notOne = { renameUnseen: returnedOnly, renameWith: returnedOnly, renameAll: returnedOnly, renam: returnedOnly };
+  await expect(startTestRouter(graph, { responseCache: { mutations: notOne } })).rejects.toThrow(
+    /:\n {2}renameUnseen: returnedOnly is of .*, and String is none.*\n {2}renameWith: .* Renamed is none.*\n {2}renameAll: .* \[Product!\]! is none.*\n {2}renam is no mutation[^\n]*$/,
   );
   await expect(router.reload(graph.supergraph.replaceAll('renameUnseen', 'renameBlindly'))).rejects.toThrow(
     /renameUnseen is no mutation/,

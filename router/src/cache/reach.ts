@@ -1,3 +1,5 @@
+import { getNamedType, getNullableType, isListType } from 'graphql';
+import type { GraphQLOutputType } from 'graphql';
 import type { Marker } from '@timbre/platform/cache/marker';
 import { SettingsError } from '@timbre/platform/env';
 import type { LoadedSupergraph } from '../supergraph/load-supergraph.ts';
@@ -9,8 +11,9 @@ export interface MutationReach {
   /** False: nothing that is shown to everybody changes by it. Default true. */
   public?: boolean;
   /**
-   * Nothing changes by it but the entities that it returns, and what shows them: nothing comes or goes, has another place
-   * in a list, or is counted otherwise. Default false.
+   * Nothing changes by it but the one entity that it returns, and what shows that: nothing comes or goes, has another place
+   * in a list, or is counted otherwise. Not of a field that returns a list, or what has entities in it: there the client's
+   * selection decides of which of them it is told. Default false.
    */
   returnedOnly?: boolean;
 }
@@ -91,11 +94,11 @@ export function changedForAllIn({ all, parts }: Marker, subgraph: string): numbe
   return parts.size === 0 ? all : Math.max(all, parts.get(partsOf(subgraph).shown) ?? 0);
 }
 
-/** @throws SettingsError that names what a supergraph does not have: by it, nothing would be old */
-export function checkReaches(
-  reaches: MutationReaches,
-  { schema, subgraphs }: Pick<LoadedSupergraph, 'schema' | 'subgraphs'>,
-): void {
+type CheckedSupergraph = Pick<LoadedSupergraph, 'schema' | 'subgraphs' | 'keys' | 'possibleTypes'>;
+
+/** @throws SettingsError that names what a supergraph does not have, or does not do so: by it, nothing would be old */
+export function checkReaches(reaches: MutationReaches, supergraph: CheckedSupergraph): void {
+  const { schema, subgraphs } = supergraph;
   const fields = schema.getMutationType()?.getFields() ?? {};
   const names = new Set(subgraphs.map(({ name }) => name));
   const problems = Object.entries(reaches).flatMap(([field, reach]) => [
@@ -103,6 +106,22 @@ export function checkReaches(
     ...(reach.subgraphs ?? [])
       .filter((name) => !names.has(name))
       .map((name) => `${field}: ${name} is no subgraph of the supergraph`),
+    ...(reach.returnedOnly === true ? notOneEntity(field, fields[field]?.type, supergraph) : []),
   ]);
   if (problems.length > 0) throw new SettingsError('responseCache.mutations', problems);
+}
+
+function notOneEntity(
+  field: string,
+  type: GraphQLOutputType | undefined,
+  { keys, possibleTypes }: CheckedSupergraph,
+): string[] {
+  if (type === undefined) return [];
+  const { name } = getNamedType(type);
+  const names = [name, ...(possibleTypes.get(name) ?? [])];
+  const isEntity = [...keys.values()].some((ofSubgraph) => names.some((each) => ofSubgraph.has(each)));
+  if (isEntity && !isListType(getNullableType(type))) return [];
+  return [
+    `${field}: returnedOnly is of what returns one entity, and ${String(type)} is none: clients may not select what has changed`,
+  ];
 }

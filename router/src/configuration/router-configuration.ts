@@ -162,7 +162,7 @@ const mutationReach = z
     public: z.boolean().describe('whether it can change what everybody is shown; default true'),
     returnedOnly: z
       .boolean()
-      .describe('whether nothing changes but the entities that it returns, and no list or count; default false'),
+      .describe('whether nothing changes but the one entity that it returns, and no list or count; default false'),
   })
   .exactPartial();
 

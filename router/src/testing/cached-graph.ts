@@ -34,6 +34,11 @@ const CATALOG = /* GraphQL */ `
     scopes: [String!]
     locale: String
   }
+  type Renamed {
+    product: Product
+    viewer: Viewer
+  }
+  union Renaming = Product | Renamed
   input Filter {
     a: String
     b: String
@@ -52,6 +57,9 @@ const CATALOG = /* GraphQL */ `
     renameUnseen(id: ID!, name: String!): String
     setSecret(value: String!): Viewer
     renameAndFail(id: ID!, name: String!): Product
+    renameAs(type: String!, id: ID!, name: String!): Renaming
+    renameWith(id: ID!, name: String!): Renamed
+    renameAll(ids: [ID!]!, name: String!): [Product!]!
   }
 `;
 
@@ -144,8 +152,13 @@ export async function startCachedGraph(): Promise<CachedGraph> {
       viewer,
       echo: (_: unknown, { text: said }: { text: string }) => said,
     },
+    Renaming: { __resolveType: (value: { __typename: string }) => value.__typename },
     Mutation: {
       rename,
+      renameAs(_: unknown, { type, ...args }: { type: string; id: string; name: string }, context: Context) {
+        const renamed = rename(_, args);
+        return type === 'Product' ? renamed : { __typename: type, product: renamed, viewer: viewer(_, {}, context) };
+      },
       renameUnseen: (...args: Parameters<typeof rename>) => rename(...args).name(),
       setSecret: (_: unknown, { value }: { value: string }, context: Context) => {
         secrets.set(context.identity.userId ?? 'nobody', value);
