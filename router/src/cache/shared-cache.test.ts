@@ -395,6 +395,79 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     });
   });
 
+  describe('where the store is not told of the end of a mutation, and is of that of another', () => {
+    const mutations = {
+      renameUnseen: { subgraphs: ['catalog'], public: false },
+      setCount: { subgraphs: ['stock'], public: false },
+      rename: { returnedOnly: true },
+      renameAs: { subgraphs: ['catalog'], returnedOnly: true },
+    };
+
+    beforeEach(async () => {
+      for (const subgraph of [graph.catalog, graph.stock]) subgraph.cacheControl = 'private, max-age=60';
+      one = await startRouter({ responseCache: { mutations } });
+    });
+
+    afterEach(async () => {
+      await admin.config('SET', 'min-replicas-to-write', '0');
+    });
+
+    /** The name is `new` to all but who has asked for it between a mutation's beginning and what it does. */
+    async function readDuringMutation(id: string): Promise<void> {
+      graph.names.set(id, 'old');
+      expect(await ask(one, ann, id)).toMatchObject({ name: 'old' });
+      graph.names.set(id, 'new');
+    }
+
+    /** Until it is kept again. */
+    async function shownFromNowOn(id: string): Promise<string[]> {
+      const shown = new Set<string>();
+      await until(async () => {
+        const before = graph.calls();
+        shown.add(JSON.stringify(await ask(one, ann, id)));
+        return graph.calls() === before;
+      });
+      return [...shown];
+    }
+
+    test('later, who sent both sees nothing older', async () => {
+      const { held, release } = graph.catalog.hold('renameUnseen');
+      const change = one.query('mutation { renameUnseen(id: "p1", name: "new") }', { token: ann });
+      await held;
+      await readDuringMutation('p1');
+      await admin.config('SET', 'min-replicas-to-write', '1');
+      release();
+      await change;
+      await admin.config('SET', 'min-replicas-to-write', '0');
+      await one.query('mutation { setCount(id: "p1", count: 1) { id } }', { token: ann });
+      expect(await shownFromNowOn('p1')).toEqual(['{"id":"p1","name":"new","count":1}']);
+    });
+
+    test('at the same time, who sent both sees nothing older', async () => {
+      const name = 'timbre_router_subgraph_fetch_duration_seconds';
+      const answers = () => one.metric(name, { subgraph: 'catalog', le: '+Inf' });
+      const holds = [graph.catalog.hold('rename('), graph.catalog.hold('renameAs')];
+      const changes = [
+        one.query('mutation { rename(id: "p1", name: "new") { id } }', { token: ann }),
+        one.query(
+          'mutation { renameAs(type: "Renamed", id: "p2", name: "new") { ... on Renamed { viewer { id } } } }',
+          { token: ann },
+        ),
+      ];
+      await Promise.all(holds.map(({ held }) => held));
+      await readDuringMutation('p2');
+      const before = await answers();
+      // Of which no part can be marked.
+      await admin.lpush('timbre:versioned:inv:in:Viewer', 'no marker');
+      redis.pause();
+      for (const { release } of holds) release();
+      await until(async () => (await answers()) === before + 2);
+      redis.resume();
+      await Promise.all(changes);
+      expect(await shownFromNowOn('p2')).toEqual(['{"id":"p2","name":"new","count":0}']);
+    });
+  });
+
   test('what somebody else has written to the store is not taken', async () => {
     await ask(one, ann);
     for (const key of await admin.keys('*entry:*')) await admin.set(key, '{"data":{"product":{"name":"forged"}}}');

@@ -141,8 +141,11 @@ const EVERYTHING_HERE: Advance = { tags: null, parts: null };
 
 function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, store: VersionedStore): Timeline {
   const invalidations = createInvalidations();
-  /** What the store was to know and may not. */
-  const untold = { principals: new Set<string>(), tags: new Set<string>() };
+  /** What the store was to know and may not: by principals, the last of their mutations of which that is so. */
+  const untold = { principals: new Map<string, number>(), tags: new Set<string>() };
+  let failed = 0;
+  /** By principals, how many of their mutations it is being told of. */
+  const ending = new Map<string, number>();
   /** Tells the mutations that begin here from others. */
   const here = randomUUID().slice(0, 8);
   let begun = 0;
@@ -166,7 +169,11 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     else invalidations.add({ tags, parts, sequence });
   }
 
-  /** Invalidates at once what is known here, then, as of the store's sequence, what others have made. */
+  /**
+   * Invalidates at once what is known here, then, as of the store's sequence, what others have made.
+   *
+   * @param principals whose change it is; where there is something `beside`, that says so
+   */
   async function advance(
     principals: readonly string[],
     change: Advance,
@@ -174,14 +181,16 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
   ): Promise<number | null> {
     const { tags, parts } = change;
     invalidateHere(change, latest + 1);
-    const markers = [...principals.map(seenBy), ...(tags ?? []).map(markerOf)];
+    const changed = options.beside === undefined ? principals.map(seenBy) : [];
+    const markers = [...changed, ...(tags ?? []).map(markerOf)];
     const sequence = await store.mark(markers, { ttlMs, parts, ...options });
     if (sequence !== null) {
       invalidateHere(change, sequence);
       return sequence;
     }
     // Told later, it has changed everywhere.
-    for (const principal of principals) untold.principals.add(principal);
+    failed += 1;
+    for (const principal of principals) untold.principals.set(principal, failed);
     for (const tag of tags ?? [EVERYTHING]) untold.tags.add(tag);
     if (untold.tags.size > MAX_UNTOLD) {
       untold.tags.clear();
@@ -198,8 +207,15 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     const tags = [...untold.tags];
     if (principals.length === 0 && tags.length === 0) return;
     untold.tags.clear();
-    const told = await advance(principals, { tags, parts: null });
-    if (told !== null) for (const principal of principals) untold.principals.delete(principal);
+    const told = await advance(
+      principals.map(([principal]) => principal),
+      { tags, parts: null },
+    );
+    if (told === null) return;
+    // Another may have failed since.
+    for (const [principal, last] of principals) {
+      if (untold.principals.get(principal) === last) untold.principals.delete(principal);
+    }
   }
 
   /** A message may claim any time: one of which the store need not have heard yet is as of now, whoever has sent it. */
@@ -226,7 +242,7 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       return latest;
     },
     async standpoint(principal) {
-      if (untold.principals.has(principal)) return null;
+      if (ending.has(principal) || untold.principals.has(principal)) return null;
       const stored = await store.read([seenBy(principal)]);
       if (stored === null) return null;
       note(stored);
@@ -240,14 +256,14 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
       // If the end of it cannot be told, what is older than its beginning is known to be old.
       void store.mark([marker], { ttlMs, parts: isReturned ? [without] : parts });
       return async ({ tags, isAll }) => {
-        untold.principals.add(principal);
+        ending.set(principal, (ending.get(principal) ?? 0) + 1);
         const changed = { tags, parts };
-        const sequence = isReturned
-          ? await advance([], changed, { beside: { marker, parts: isAll ? [TOLD] : parts, without } })
-          : await advance([principal], changed);
-        if (sequence === null) return;
-        untold.principals.delete(principal);
-        announce({ ...changed, sequence });
+        const beside = { marker, parts: isAll ? [TOLD] : parts, without };
+        const sequence = await advance([principal], changed, isReturned ? { beside } : {});
+        const others = (ending.get(principal) ?? 1) - 1;
+        if (others > 0) ending.set(principal, others);
+        else ending.delete(principal);
+        if (sequence !== null) announce({ ...changed, sequence });
       };
     },
     async invalidate(changed, once) {
