@@ -32,7 +32,9 @@ const rates = z
 
 const concurrency = z
   .strictObject({
-    total: positive.describe('queries and mutations of everybody at once; others wait for two seconds at most'),
+    total: positive.describe(
+      'queries and mutations of everybody at once, each for a second at most; others wait for two seconds at most',
+    ),
     operations: positive.describe('queries and mutations of one principal at once'),
     subscriptions: positive.describe('of one principal'),
     subscriptionBytes: positive.describe('of the documents and variables of all subscriptions of one principal'),

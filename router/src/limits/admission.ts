@@ -19,6 +19,8 @@ interface Waiting {
 const PATIENCE_MS = 2_000;
 /** What a pause has left behind is begun within the patience. Where somebody waits for longer than that, it is overload. */
 const SHORT_PATIENCE_MS = 500;
+/** Whoever is at it for longer waits for others, a subgraph that hangs or a client that reads slowly: that is no work of this process. */
+const COUNTED_MS = 1_000;
 /** How long a turn of the event loop begins what has just come; the rest waits for the next turn. */
 const TURN_MS = 10;
 
@@ -31,7 +33,7 @@ const TURN_MS = 10;
  * what is under way is ended before anything is begun.
  */
 export class Admission {
-  running = 0;
+  #running = 0;
   readonly #limit: () => number;
   readonly #line: Waiting[] = [];
   #lineSince = 0;
@@ -63,7 +65,7 @@ export class Admission {
       this.#nextTurn();
     }
     if (this.#line.length === 0) {
-      if (this.running < limit && now < this.#turnEnds) return undefined;
+      if (this.#running < limit && now < this.#turnEnds) return undefined;
       // A line that is empty because all were refused is no end of the overload.
       if (now - this.#refusedAt > PATIENCE_MS) this.#lineSince = now;
       if (this.#timer === null) this.#timer = setTimeout(this.#refuseLate, this.#patience(now)).unref();
@@ -71,9 +73,20 @@ export class Admission {
     return new Promise((admit, refuse) => this.#line.push({ since: now, admit, refuse }));
   }
 
-  ended(): void {
-    this.running -= 1;
-    if (this.#line.length > 0) this.#nextTurn();
+  /** Counts as running for a second at most. @returns to be called when it has ended */
+  begin(): () => void {
+    if (this.#limit() === Infinity) return () => undefined;
+    let isCounted = true;
+    const end = (): void => {
+      if (!isCounted) return;
+      isCounted = false;
+      clearTimeout(timer);
+      this.#running -= 1;
+      if (this.#line.length > 0) this.#nextTurn();
+    };
+    const timer = setTimeout(end, COUNTED_MS).unref();
+    this.#running += 1;
+    return end;
   }
 
   #patience(now: number): number {
@@ -81,16 +94,16 @@ export class Admission {
   }
 
   #nextTurn(): void {
-    this.#turn ??= setImmediate(this.#begin);
+    this.#turn ??= setImmediate(this.#takeTurn);
   }
 
-  readonly #begin = (): void => {
+  readonly #takeTurn = (): void => {
     this.#turn = null;
     this.#admit();
   };
 
   #admit(): void {
-    const room = Math.max(0, Math.min(this.#limit() - this.running, this.#line.length));
+    const room = Math.max(0, Math.min(this.#limit() - this.#running, this.#line.length));
     for (const { admit } of this.#line.splice(0, room)) admit();
     // Those that were admitted may end before they count. Without room, the next that ends makes some.
     if (room > 0 && this.#line.length > 0) this.#nextTurn();

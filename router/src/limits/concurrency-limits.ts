@@ -11,7 +11,7 @@ import type { Callers } from './callers.ts';
 
 /** Of one principal (or of all who are anonymous at one address) in one router process, unless it says otherwise. */
 export interface ConcurrencyOptions {
-  /** Queries and mutations of everybody at once; others wait for two seconds at most. */
+  /** Queries and mutations of everybody at once, each for a second at most; others wait for two seconds at most. */
   total?: number;
   /** Queries and mutations at once. */
   operations?: number;
@@ -53,16 +53,15 @@ export function createConcurrencyLimits(
       const caller = callers.of(session);
       if (caller.operations >= operations) throw tooMuchAtOnce('operations', operations);
       caller.operations += 1;
-      let isRunning = false;
+      let end: (() => void) | null = null;
       try {
         const turn = admission.wait();
         if (turn !== undefined) await turn;
-        isRunning = true;
-        admission.running += 1;
+        end = admission.begin();
         return await next.prepare(request, session);
       } finally {
         caller.operations -= 1;
-        if (isRunning) admission.ended();
+        end?.();
       }
     },
     // What has been prepared is not refused any more: it counted while it was, and counts again from now on.
@@ -70,10 +69,9 @@ export function createConcurrencyLimits(
       const caller = callers.of(session);
       const onEnd = () => {
         caller.operations -= 1;
-        admission.ended();
       };
+      const end = admission.begin();
       caller.operations += 1;
-      admission.running += 1;
       let goesOn = false;
       try {
         const outcome = await next.execute(prepared, session);
@@ -81,6 +79,7 @@ export function createConcurrencyLimits(
         goesOn = true;
         return { ...outcome, incremental: watchStream(outcome.incremental, { onEnd }) };
       } finally {
+        end();
         if (!goesOn) onEnd();
       }
     },

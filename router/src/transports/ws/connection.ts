@@ -89,6 +89,7 @@ class Operation {
   #controller: AbortController | null = null;
 
   signal(): AbortSignal {
+    if (this.ended) return AbortSignal.abort();
     this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
