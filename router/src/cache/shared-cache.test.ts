@@ -201,6 +201,23 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(await ask(one, ann)).toMatchObject({ count: 8 });
   });
 
+  test('an answer on its way while Redis is emptied is not kept as if no change were before that', async () => {
+    for (const subgraph of [graph.catalog, graph.stock]) subgraph.cacheControl = 'private, max-age=60';
+    for (const router of [one, two]) await ask(router, ann, 'p2');
+    const { held, release } = graph.catalog.hold('product(');
+    const slow = ask(one, ann);
+    await held;
+    graph.catalog.cacheControl = 'public, max-age=60';
+    await two.query('mutation { renameUnseen(id: "p1", name: "new") }', { token: ann });
+    await admin.flushall();
+    await isShared(two);
+    const before = await admin.keys('*entry:*');
+    release();
+    expect(await slow).toMatchObject({ name: 'Product p1' });
+    await until(async () => (await admin.keys('*entry:*')).length === before.length + 2);
+    expect(await ask(two, ann)).toMatchObject({ name: 'new' });
+  });
+
   test('a Redis that is slow is not waited for', async () => {
     const store = () => createRedisVersionedStore({ url: redis.url, log });
     one = await startRouter({ responseCache: { store: store() } });
@@ -478,6 +495,8 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
 
   test.each([
     ['private where all look', { isPublic: false }],
+    ['of before the store was emptied', { epoch: 'another' }],
+    ['of nobody knows when', { epoch: undefined }],
     ['newer than all changes', { asOf: Number.MAX_SAFE_INTEGER }],
     ['without a time', { staleUntil: null }],
     ['over', { staleUntil: Date.now() - 1 }],

@@ -1,5 +1,5 @@
 import { readMarker } from '@timbre/platform/cache/marker';
-import type { VersionedStore } from '@timbre/platform/cache/versioned-store';
+import type { StoredValues, VersionedStore } from '@timbre/platform/cache/versioned-store';
 import { isData, isList } from '../execution/data.ts';
 import type { Entry } from './entries.ts';
 import { MAX_KEPT_MS } from './keeping.ts';
@@ -14,6 +14,7 @@ export interface SharedEntries {
   get(keys: readonly string[], of: SharedLookup): Promise<(SharedEntry | undefined)[]>;
   /** Those of which nothing has changed, on whichever router; undefined in the places of the others. */
   confirm<T extends MadeOf>(entries: readonly T[], known: SharedLookup['known']): Promise<(T | undefined)[]>;
+  /** Of the timeline's present reign. */
   set(key: string, entry: Pick<SharedEntry, 'origin' | 'data' | 'ownTags'>): void;
 }
 
@@ -72,13 +73,14 @@ export function createSharedEntries(store: VersionedStore, timeline: Timeline): 
       const stored = await store.read(keys.map(entryKey));
       if (stored === null) return keys.map(() => undefined);
       const read = stored.values.map((text) => {
-        const entry = text === null ? undefined : readEntry(text, { reign, sequence: stored.sequence });
+        const entry = text === null ? undefined : readEntry(text, { reign, ...stored });
         return entry !== undefined && (isPrivate || entry.origin.isPublic) ? entry : undefined;
       });
       return read.every((entry) => entry === undefined) ? read : valid(read, known);
     },
     set(key, { data, ownTags, origin: { isPublic, madeAt, freshUntil, staleUntil, asOf } }) {
-      const text = JSON.stringify({ data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags });
+      const { epoch } = timeline;
+      const text = JSON.stringify({ data, isPublic, madeAt, freshUntil, staleUntil, epoch, asOf, ownTags });
       if (text.length <= MAX_CHARACTERS) store.write(entryKey(key), text, staleUntil - Date.now());
     },
   };
@@ -90,9 +92,12 @@ const entryKey = (key: string) => `entry:${key}`;
  * Whoever else writes to the store must not make this process fail, or keep anything for longer than what changed it is
  * remembered. By hand, as a schema library takes longer than all else about a hit.
  *
- * @param now in which reign of the timeline, and at which of its changes, it was read
+ * @param read in which reign of the timeline, and at which of its changes, it was read
  */
-function readEntry(text: string, { reign, sequence }: { reign: number; sequence: number }): SharedEntry | undefined {
+function readEntry(
+  text: string,
+  { reign, epoch, sequence }: Pick<Timeline, 'reign'> & StoredValues,
+): SharedEntry | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -101,6 +106,8 @@ function readEntry(text: string, { reign, sequence }: { reign: number; sequence:
   }
   if (!isData(value)) return undefined;
   const { data, isPublic, madeAt, freshUntil, staleUntil, asOf, ownTags } = value;
+  // What was on its way when the store was emptied may be older than changes whose markers are lost.
+  if (value['epoch'] !== epoch) return undefined;
   if (data === undefined || typeof isPublic !== 'boolean' || !isList(ownTags)) return undefined;
   if (!isNumber(madeAt) || !isNumber(freshUntil) || !isNumber(staleUntil) || !isNumber(asOf)) return undefined;
   const tags = ownTags.filter((tag) => typeof tag === 'string');

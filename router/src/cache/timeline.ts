@@ -28,6 +28,8 @@ export interface Standpoint {
 export interface Timeline {
   readonly invalidations: Invalidations;
   readonly reign: number;
+  /** The name of the reign among those who share a store; null without one, and until something was read from it. */
+  readonly epoch: string | null;
   /** What is asked for from now on includes every change up to here, of this reign. */
   readonly latest: number;
   /** Null where it is not known: then nothing can be taken from the cache, or put into it. */
@@ -94,6 +96,7 @@ function localTimeline({ announce }: TimelineOptions): Timeline {
   return {
     invalidations,
     reign: 0,
+    epoch: null,
     get latest() {
       return sequence;
     },
@@ -237,6 +240,9 @@ function sharedTimeline({ markerTtlMs: ttlMs, announce, log }: TimelineOptions, 
     invalidations,
     get reign() {
       return reign;
+    },
+    get epoch() {
+      return epoch;
     },
     get latest() {
       return latest;
