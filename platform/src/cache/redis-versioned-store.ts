@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 import { createTurns } from './redis-turns.ts';
@@ -17,6 +18,8 @@ const PREFIX = 'timbre:versioned:';
 const SEQUENCE = 'sequence';
 const EPOCH = 'epoch';
 const ONCE_MS = 60_000;
+/** After it could not be begun again. */
+const AGAIN_MS = 500;
 /** Of a marker: those of mutations whose end was never told stay. */
 const MAX_PARTS = 200;
 
@@ -147,9 +150,19 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
 
   /** It was never used, emptied, or is an older copy of itself: markers are lost. */
   function beginAgain(): void {
-    beginning ??= mark([], { ttlMs: 1 }).finally(() => {
-      beginning = null;
-    });
+    beginning ??= mark([], { ttlMs: 1 })
+      .then((begun) => (begun === null ? sleep(AGAIN_MS, undefined, { ref: false }) : undefined))
+      .finally(() => {
+        beginning = null;
+      });
+  }
+
+  /**
+   * A Redis that is full answers reads, and would never tell others of the change. What frees memory it takes: without a
+   * sequence, nobody takes anything else from it until there is a new one, which has another epoch.
+   */
+  async function forget(): Promise<void> {
+    await turns.send((turn, answered) => turn.del(PREFIX + SEQUENCE, PREFIX + EPOCH, answered));
   }
 
   async function mark(markers: readonly string[], { ttlMs, once, parts, beside }: MarkOptions): Promise<number | null> {
@@ -181,6 +194,10 @@ export function createRedisVersionedStore(options: RedisVersionedStoreOptions): 
         if (error instanceof Error && error.message.startsWith('NOSCRIPT')) {
           return turns.send((turn, answered) => turn.eval(MARK, ...parameters, answered));
         }
+        throw error;
+      })
+      .catch(async (error: unknown) => {
+        if (error instanceof Error && error.message.startsWith('OOM')) await forget();
         throw error;
       });
     const now = await inTime(answer, markDeadlineMs);

@@ -49,6 +49,7 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
   afterEach(async () => {
     for (const each of open.splice(0)) await each.close();
     await graph.close();
+    await admin.config('SET', 'maxmemory', '0');
   });
   afterAll(async () => {
     await redis.stop();
@@ -216,6 +217,20 @@ describe.skipIf(redisMissing !== null)('two routers and one Redis', () => {
     expect(await slow).toMatchObject({ name: 'Product p1' });
     await until(async () => (await admin.keys('*entry:*')).length === before.length + 2);
     expect(await ask(two, ann)).toMatchObject({ name: 'new' });
+  });
+
+  test('a Redis that is full makes nothing stale, and is of use again when it is not', async () => {
+    await Promise.all([ask(one, ann), ask(two, ann)]);
+    await admin.config('SET', 'maxmemory', '1');
+    for (const count of [8, 9]) {
+      await one.query(`mutation { setCount(id: "p1", count: ${count}) { count } }`, { token: ann });
+      for (const router of [two, one]) expect(await ask(router, ann)).toMatchObject({ count });
+    }
+    await admin.config('SET', 'maxmemory', '0');
+    for (const router of [one, two]) {
+      await isShared(router);
+      expect(await ask(router, ann)).toMatchObject({ count: 9 });
+    }
   });
 
   test('a Redis that is slow is not waited for', async () => {
